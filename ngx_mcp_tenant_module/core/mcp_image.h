@@ -1,0 +1,203 @@
+/*
+ * The image: a configuration compiled into one flat block without pointers,
+ * which workers read in place.  Records name each other by index and
+ * text by offset; hash tables lead from a tenant's id, a key's digest and a
+ * tenant's server to the record in a time that does not grow with their number.
+ *
+ * A mapped file is checked by mcp_image_open() before any use: magic, layout
+ * version, size, the bounds of every table and a checksum.
+ */
+
+#ifndef _MCP_IMAGE_H_INCLUDED_
+#define _MCP_IMAGE_H_INCLUDED_
+
+
+#include "mcp_address.h"
+#include "mcp_config.h"
+
+
+#define MCP_IMAGE_NONE  UINT32_MAX
+
+/* Addresses of one name that are used. */
+#define MCP_IMAGE_NAME_ADDRESSES_MAX  16
+
+
+typedef struct mcp_image_s  mcp_image_t;
+
+
+/* offset from the start of the image; there is a NUL behind the text */
+typedef struct {
+    uint32_t  offset;
+    uint32_t  len;
+} mcp_image_str_t;
+
+
+/* a run of records */
+typedef struct {
+    uint32_t  first;
+    uint32_t  count;
+} mcp_image_range_t;
+
+
+/* identity: 64-bit hash of the id, the same in every image, never 0 */
+typedef struct {
+    mcp_image_str_t    id;
+    mcp_image_str_t    display_name;
+    mcp_image_str_t    namespace;
+    mcp_image_range_t  keys;
+    mcp_image_range_t  servers;
+    mcp_image_range_t  origins;         /* of strings */
+    mcp_quotas_t       quotas;
+    uint32_t           active_servers;
+    uint32_t           enabled;
+    uint64_t           identity;
+} mcp_image_tenant_t;
+
+
+typedef struct {
+    unsigned char      digest[MCP_KEY_DIGEST_LEN];
+    mcp_image_str_t    name;
+    mcp_image_range_t  servers;         /* of references to servers */
+    uint32_t           tenant;
+    uint32_t           enabled;
+    uint32_t           narrowed;
+    mcp_quotas_t       quotas;
+    int64_t            not_before;
+    int64_t            expires_at;
+    uint64_t           identity;
+} mcp_image_key_t;
+
+
+typedef enum {
+    MCP_SERVER_READY,           /* has an endpoint, or is an upstream{} */
+    MCP_SERVER_UNRESOLVED,      /* its name has no address that may be used */
+    MCP_SERVER_PENDING,         /* its pods have no address yet */
+    MCP_SERVER_QUOTA_EXCEEDED   /* past max_servers */
+} mcp_server_status_e;
+
+
+/*
+ * headers: the configured ones as "Name: value\r\n" each, ready to send.
+ * A server of runtime "upstream" has upstream_name and no endpoints.
+ */
+typedef struct {
+    mcp_image_str_t    id;
+    mcp_image_str_t    display_name;
+    mcp_image_str_t    description;
+    mcp_image_range_t  tags;            /* of strings */
+    mcp_image_str_t    path;
+    mcp_image_str_t    upstream_name;
+    mcp_image_str_t    headers;
+    mcp_image_range_t  endpoints;
+    mcp_image_range_t  tools_allow;     /* of strings: patterns with "*" */
+    mcp_image_range_t  tools_deny;
+    mcp_quotas_t       quotas;
+    uint32_t           has_tools_allow;
+    uint32_t           tenant;
+    uint32_t           runtime;         /* mcp_runtime_e */
+    uint32_t           status;          /* mcp_server_status_e */
+    uint32_t           tls;
+    uint32_t           reserved;
+    uint64_t           identity;
+} mcp_image_server_t;
+
+
+/*
+ * One address of one server.  identity is unique to {tenant, server,
+ * scheme, name, address, credentials}: a connection kept under it serves
+ * nothing else.  text: the address for logs.
+ */
+typedef struct {
+    mcp_address_t    address;
+    uint32_t         address_len;
+    mcp_image_str_t  authority;         /* Host */
+    mcp_image_str_t  tls_name;          /* SNI and the name to verify */
+    mcp_image_str_t  text;
+    uint32_t         server;
+    uint64_t         identity;
+} mcp_image_endpoint_t;
+
+
+/*
+ * Addresses of a name, as the caller resolved it: writes at most max into
+ * ret_addresses (port left 0) and returns their number, 0 when there is none.
+ * Never called for literal addresses.
+ */
+typedef size_t (*mcp_image_addresses_pt)(void *data, const char *name,
+    mcp_address_t *ret_addresses, size_t max);
+
+
+/*
+ * Compiles config.  Addresses that mcp_address_refused() names are left out.
+ * *ret_block is one malloc()ed block of *ret_size bytes that the caller
+ * frees; it starts with the image.  Errors, a NULL ret_block, are lack of
+ * memory and an image over 4 GiB; *reterr_text, a static text, says which.
+ */
+int mcp_image_build(const mcp_config_t *config,
+    const mcp_config_options_t *options, mcp_image_addresses_pt addresses,
+    void *data, uint64_t epoch, uint64_t generation,
+    void **ret_block, size_t *ret_size, const char **reterr_text);
+
+/* The image in block, or NULL with *reterr_text when it is not one. */
+const mcp_image_t *mcp_image_open(const void *block, size_t size,
+    const char **reterr_text);
+
+/*
+ * Writes path by way of path.tmp (mode 0600), fsync() and rename().
+ * MCP_ERROR leaves errno, and path as it was.
+ */
+int mcp_image_write(const char *path, const void *block, size_t size);
+
+/*
+ * Maps the file read-only.  On success *ret_size is what munmap() needs.
+ * NULL with *reterr_text, and errno when the system refused.
+ */
+const mcp_image_t *mcp_image_map(const char *path, size_t *ret_size,
+    const char **reterr_text);
+
+uint64_t mcp_image_epoch(const mcp_image_t *image);
+uint64_t mcp_image_generation(const mcp_image_t *image);
+size_t mcp_image_size(const mcp_image_t *image);
+const unsigned char *mcp_image_digest(const mcp_image_t *image);  /* 32 */
+
+uint32_t mcp_image_ntenants(const mcp_image_t *image);
+uint32_t mcp_image_nkeys(const mcp_image_t *image);
+uint32_t mcp_image_nservers(const mcp_image_t *image);
+uint32_t mcp_image_nendpoints(const mcp_image_t *image);
+
+/* By index, which the caller has from the image or below the counts above. */
+const mcp_image_tenant_t *mcp_image_tenant(const mcp_image_t *image,
+    uint32_t n);
+const mcp_image_key_t *mcp_image_key(const mcp_image_t *image, uint32_t n);
+const mcp_image_server_t *mcp_image_server(const mcp_image_t *image,
+    uint32_t n);
+const mcp_image_endpoint_t *mcp_image_endpoint(const mcp_image_t *image,
+    uint32_t n);
+
+/* The n-th string of a range of strings. */
+mcp_str_t mcp_image_string(const mcp_image_t *image,
+    const mcp_image_range_t *range, uint32_t n);
+mcp_str_t mcp_image_text(const mcp_image_t *image,
+    const mcp_image_str_t *text);
+
+/* MCP_IMAGE_NONE when there is no such record. */
+uint32_t mcp_image_tenant_find(const mcp_image_t *image, const char *id,
+    size_t len);
+uint32_t mcp_image_server_find(const mcp_image_t *image, uint32_t tenant,
+    const char *id, size_t len);
+
+/* The digest is compared in constant time. */
+uint32_t mcp_image_key_find(const mcp_image_t *image,
+    const unsigned char digest[MCP_KEY_DIGEST_LEN]);
+
+/* Whether a key may reach a server of its tenant. */
+bool mcp_image_key_reaches(const mcp_image_t *image,
+    const mcp_image_key_t *key, uint32_t server);
+
+/* Whether the server's tool patterns let the name pass; deny wins. */
+bool mcp_image_tool_allowed(const mcp_image_t *image,
+    const mcp_image_server_t *server, const char *name, size_t len);
+bool mcp_image_has_tool_policy(const mcp_image_server_t *server);
+
+
+#endif /* _MCP_IMAGE_H_INCLUDED_ */
