@@ -1,0 +1,164 @@
+# The door to everything: building, testing, the demo.  "make help" lists it.
+# All output goes to build/; nothing here needs root but "make install" and
+# the package set-up of "make test" and "make demo".
+
+NGINX_SRC ?= /usr/share/nginx/src
+NGINX ?= /usr/sbin/nginx
+PREFIX ?= /usr/local
+CFLAGS ?= -O2 -g
+
+# For a source tree that does not bring its distribution's own flags.
+NGINX_FLAGS ?= --with-compat --with-threads --with-http_ssl_module \
+    --with-http_v2_module --with-http_realip_module \
+    --with-http_auth_request_module --with-http_stub_status_module
+
+B = build
+OBJ = $(B)/obj
+MODULE = $(B)/ngx_http_mcp_tenant_module.so
+CLI = $(B)/mcp-tenant
+
+STRICT = -std=c11 -D_GNU_SOURCE -Wall -Wextra -Werror
+INCS = -Ingx_mcp_tenant_module/core
+LIBS = -lyaml -lcrypto
+SANITIZE =
+
+CORE_SRCS := $(wildcard ngx_mcp_tenant_module/core/*.c)
+CLI_SRCS := $(wildcard k8s-sidecar/*.c)
+UNIT_SRCS := $(wildcard t/unit/*.c)
+NGX_SRCS := $(wildcard ngx_mcp_tenant_module/*.[ch] \
+    ngx_mcp_tenant_module/core/*.[ch])
+
+CORE_OBJS := $(CORE_SRCS:%.c=$(OBJ)/%.o)
+CLI_OBJS := $(CLI_SRCS:%.c=$(OBJ)/%.o)
+UNITS := $(UNIT_SRCS:t/unit/%.c=$(OBJ)/t/unit/%)
+
+COMPILE = $(CC) $(STRICT) $(CFLAGS) $(CPPFLAGS) $(SANITIZE) $(INCS)
+LINK = $(CC) $(CFLAGS) $(SANITIZE) $(LDFLAGS)
+
+
+.PHONY: all module cli units static check test demo valgrind asan style \
+        install uninstall clean help force
+
+all: module cli
+
+help:
+	@echo 'make                     the module (.so) and the CLI, into build/'
+	@echo 'make NGINX_SRC=DIR       the module against that NGINX source tree'
+	@echo 'make static NGINX_SRC=DIR   a whole nginx with the module inside'
+	@echo 'make check               unit tests only (nothing is installed)'
+	@echo 'make test                install what tests need, run everything'
+	@echo 'make demo                a running gateway on 127.0.0.1:8080'
+	@echo 'make asan                unit tests with ASan and UBSan'
+	@echo 'make valgrind            unit tests and t/*.t under valgrind'
+	@echo 'make style               the rules a program can check'
+	@echo 'make install             into NGINX'"'"'s modules and $(PREFIX)'
+	@echo 'make uninstall           take that out again'
+	@echo 'make clean               remove build/'
+	@echo 'Variables: CC CFLAGS NGINX NGINX_SRC NGINX_FLAGS PREFIX DESTDIR'
+
+
+# The CLI and the unit tests
+
+cli: $(CLI)
+
+units: $(UNITS)
+
+$(CLI): $(CLI_OBJS) $(OBJ)/core.a
+	$(LINK) -o $@ $^ $(LIBS)
+
+$(OBJ)/core.a: $(CORE_OBJS)
+	rm -f $@
+	ar rcs $@ $^
+
+$(OBJ)/t/unit/%: $(OBJ)/t/unit/%.o $(OBJ)/core.a
+	$(LINK) -o $@ $^ $(LIBS)
+
+$(OBJ)/%.o: %.c $(OBJ)/settings
+	@mkdir -p $(@D)
+	$(COMPILE) -MMD -MP -c -o $@ $<
+
+# Changes only when what it says changes, so that another compiler or a
+# removed source file rebuilds, and nothing else does.
+$(OBJ)/settings: force
+	@mkdir -p $(@D)
+	@echo '$(COMPILE) $(CORE_SRCS)' > $@.new
+	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+
+-include $(patsubst %.c,$(OBJ)/%.d,$(CORE_SRCS) $(CLI_SRCS) $(UNIT_SRCS))
+
+
+# The module: NGINX's own configure and make, in a tree of links, because
+# configure writes into the tree that it runs in.
+
+module: $(B)/nginx/Makefile
+	@$(MAKE) -s -C $(B)/nginx-src -f $(CURDIR)/$(B)/nginx/Makefile modules
+	@cmp -s $(B)/nginx/$(notdir $(MODULE)) $(MODULE) \
+	    || cp $(B)/nginx/$(notdir $(MODULE)) $(MODULE)
+
+static: $(B)/static/Makefile
+	@$(MAKE) -s -C $(B)/static-src -f $(CURDIR)/$(B)/static/Makefile binary
+	@cmp -s $(B)/static/nginx $(B)/nginx-static \
+	    || cp $(B)/static/nginx $(B)/nginx-static
+	@echo "$(B)/nginx-static is built"
+
+$(B)/nginx/Makefile: config t/setup/configure $(B)/nginx.settings
+	@t/setup/configure dynamic '$(NGINX_SRC)' $(B)/nginx-src $(B)/nginx \
+	    --with-cc='$(CC)' $(NGINX_FLAGS)
+
+$(B)/static/Makefile: config t/setup/configure $(B)/nginx.settings
+	@t/setup/configure static '$(NGINX_SRC)' $(B)/static-src $(B)/static \
+	    --with-cc='$(CC)' $(NGINX_FLAGS)
+
+$(B)/nginx.settings: force
+	@mkdir -p $(@D)
+	@echo '$(CC) $(NGINX_SRC) $(NGINX_FLAGS) $(NGX_SRCS)' > $@.new
+	@cat $(NGINX_SRC)/conf_flags $(NGINX_SRC)/src/core/nginx.h \
+	    >> $@.new 2>/dev/null || true
+	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+
+
+# Tests
+
+check: units
+	@perl t/run.pl $(UNITS)
+
+test:
+	@t/setup/packages test
+	@$(MAKE) --no-print-directory all units
+	@perl t/run.pl $(UNITS) t
+
+asan:
+	@$(MAKE) --no-print-directory check OBJ=$(B)/asan \
+	    SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=all'
+
+valgrind: all units
+	@t/setup/packages test
+	@t/valgrind.sh $(UNITS)
+
+style:
+	@prove t/style.t
+
+demo:
+	@t/setup/packages demo
+	@$(MAKE) --no-print-directory all
+	@t/demo/run
+
+
+install: all
+	install -d $(DESTDIR)$(MODULES_DIR) $(DESTDIR)$(PREFIX)/bin \
+	    $(DESTDIR)$(PREFIX)/share/mcp-tenant
+	install -m 644 $(MODULE) $(DESTDIR)$(MODULES_DIR)
+	install -m 755 $(CLI) $(DESTDIR)$(PREFIX)/bin
+	cp -R conf $(DESTDIR)$(PREFIX)/share/mcp-tenant
+
+uninstall:
+	rm -f $(DESTDIR)$(MODULES_DIR)/$(notdir $(MODULE)) \
+	    $(DESTDIR)$(PREFIX)/bin/mcp-tenant
+	rm -rf $(DESTDIR)$(PREFIX)/share/mcp-tenant
+
+# Where the installed NGINX looks for "load_module modules/...".
+MODULES_DIR = $(or $(shell $(NGINX) -V 2>&1 \
+    | sed -n 's/.*--modules-path=\([^ ]*\).*/\1/p'),/usr/lib/nginx/modules)
+
+clean:
+	rm -rf $(B)
