@@ -20,6 +20,7 @@
 #define MCP_KEY_CHECK_LEN    6
 #define MCP_KEY_LEN          (sizeof(MCP_KEY_PREFIX) - 1                      \
                               + MCP_KEY_RANDOM_LEN + MCP_KEY_CHECK_LEN)
+#define MCP_KEY_CUT_LEN      (sizeof(MCP_KEY_PREFIX) - 1 + 16)
 #define MCP_KEY_TOKEN_MAX_LEN  512
 
 #define MCP_KEY_HASH_PREFIX  "sha256:"
@@ -34,9 +35,10 @@ int mcp_key_generate(char ret_key[MCP_KEY_LEN + 1]);
 bool mcp_key_is_ours(const char *token, size_t len);
 
 /*
- * Finds the first word in text that has the form of a key, whatever its
- * checksum; NULL when there is none.  For wiping keys out of text that will
- * be logged.  *ret_len: its length, the whole run of [0-9A-Za-z_].
+ * Finds the first word in text that has the form of a key, or of the first
+ * MCP_KEY_CUT_LEN characters of one, whatever its checksum; NULL when there
+ * is none.  For wiping keys out of text that will be logged.  *ret_len: its
+ * length, the whole run of [0-9A-Za-z_].
  */
 const char *mcp_key_search(const char *text, size_t len, size_t *ret_len);
 
