@@ -1,0 +1,417 @@
+/*
+ * The lookups of each request.  Nothing here checks the image: that was done
+ * once, by mcp_image_open().
+ */
+
+#include "mcp_image_layout.h"
+#include "mcp_hash.h"
+
+#include <openssl/crypto.h>
+
+#include <string.h>
+
+
+/* the golden ratio, odd: spreads what the digest's bytes differ in */
+#define MCP_IMAGE_KEY_FACTOR  0x9e3779b97f4a7c15ULL
+
+
+static bool mcp_image_glob(const char *pattern, size_t pattern_len,
+    const char *name, size_t len);
+static bool mcp_image_any_glob(const mcp_image_t *image,
+    const mcp_image_range_t *patterns, const char *name, size_t len);
+
+
+uint64_t
+mcp_image_epoch(const mcp_image_t *image)
+{
+    return image->epoch;
+}
+
+
+uint64_t
+mcp_image_generation(const mcp_image_t *image)
+{
+    return image->generation;
+}
+
+
+size_t
+mcp_image_size(const mcp_image_t *image)
+{
+    return (size_t) image->size;
+}
+
+
+const unsigned char *
+mcp_image_digest(const mcp_image_t *image)
+{
+    return image->config_digest;
+}
+
+
+uint32_t
+mcp_image_ntenants(const mcp_image_t *image)
+{
+    return image->tables[MCP_IMAGE_TENANTS].count;
+}
+
+
+uint32_t
+mcp_image_nkeys(const mcp_image_t *image)
+{
+    return image->tables[MCP_IMAGE_KEYS].count;
+}
+
+
+uint32_t
+mcp_image_nservers(const mcp_image_t *image)
+{
+    return image->tables[MCP_IMAGE_SERVERS].count;
+}
+
+
+uint32_t
+mcp_image_nendpoints(const mcp_image_t *image)
+{
+    return image->tables[MCP_IMAGE_ENDPOINTS].count;
+}
+
+
+const mcp_image_tenant_t *
+mcp_image_tenant(const mcp_image_t *image, uint32_t n)
+{
+    const mcp_image_tenant_t  *tenants;
+
+    tenants = mcp_image_records(image, MCP_IMAGE_TENANTS);
+
+    return &tenants[n];
+}
+
+
+const mcp_image_key_t *
+mcp_image_key(const mcp_image_t *image, uint32_t n)
+{
+    const mcp_image_key_t  *keys;
+
+    keys = mcp_image_records(image, MCP_IMAGE_KEYS);
+
+    return &keys[n];
+}
+
+
+const mcp_image_server_t *
+mcp_image_server(const mcp_image_t *image, uint32_t n)
+{
+    const mcp_image_server_t  *servers;
+
+    servers = mcp_image_records(image, MCP_IMAGE_SERVERS);
+
+    return &servers[n];
+}
+
+
+const mcp_image_endpoint_t *
+mcp_image_endpoint(const mcp_image_t *image, uint32_t n)
+{
+    const mcp_image_endpoint_t  *endpoints;
+
+    endpoints = mcp_image_records(image, MCP_IMAGE_ENDPOINTS);
+
+    return &endpoints[n];
+}
+
+
+mcp_str_t
+mcp_image_string(const mcp_image_t *image, const mcp_image_range_t *range,
+    uint32_t n)
+{
+    const mcp_image_str_t  *strings;
+
+    strings = mcp_image_records(image, MCP_IMAGE_STRINGS);
+
+    return mcp_image_text(image, &strings[range->first + n]);
+}
+
+
+mcp_str_t
+mcp_image_text(const mcp_image_t *image, const mcp_image_str_t *text)
+{
+    mcp_str_t  str;
+
+    str.len = text->len;
+    str.data = (const char *) image + text->offset;
+
+    return str;
+}
+
+
+uint64_t
+mcp_image_tenant_hash(const mcp_image_t *image, const char *id, size_t len)
+{
+    /* no server has this tenant number */
+
+    return mcp_hash(image->seed, MCP_IMAGE_NONE, id, len);
+}
+
+
+uint64_t
+mcp_image_server_hash(const mcp_image_t *image, uint32_t tenant,
+    const char *id, size_t len)
+{
+    return mcp_hash(image->seed, tenant, id, len);
+}
+
+
+uint64_t
+mcp_image_key_hash(const mcp_image_t *image,
+    const unsigned char digest[MCP_KEY_DIGEST_LEN])
+{
+    uint64_t  hash;
+
+    memcpy(&hash, digest, sizeof(hash));
+
+    hash = (hash ^ image->seed[0]) * MCP_IMAGE_KEY_FACTOR;
+
+    return hash ^ (hash >> 32);
+}
+
+
+uint32_t
+mcp_image_tenant_find(const mcp_image_t *image, const char *id, size_t len)
+{
+    uint32_t                   i, n, mask;
+    uint64_t                   hash;
+    mcp_str_t                  text;
+    const uint32_t            *slots;
+    const mcp_image_tenant_t  *tenant;
+
+    if (len > MCP_TENANT_ID_MAX_LEN) {
+        return MCP_IMAGE_NONE;
+    }
+
+    slots = mcp_image_records(image, MCP_IMAGE_TENANT_SLOTS);
+    mask = image->tables[MCP_IMAGE_TENANT_SLOTS].count - 1;
+    hash = mcp_image_tenant_hash(image, id, len);
+
+    for (i = 0; i <= mask; i++) {
+
+        n = slots[(hash + i) & mask];
+        if (n == MCP_IMAGE_NONE) {
+            return MCP_IMAGE_NONE;
+        }
+
+        tenant = mcp_image_tenant(image, n);
+        text = mcp_image_text(image, &tenant->id);
+
+        if (text.len == len && memcmp(text.data, id, len) == 0) {
+            return n;
+        }
+    }
+
+    return MCP_IMAGE_NONE;
+}
+
+
+uint32_t
+mcp_image_server_find(const mcp_image_t *image, uint32_t tenant,
+    const char *id, size_t len)
+{
+    uint32_t                   i, n, mask;
+    uint64_t                   hash;
+    mcp_str_t                  text;
+    const uint32_t            *slots;
+    const mcp_image_server_t  *server;
+
+    if (len > MCP_SERVER_ID_MAX_LEN) {
+        return MCP_IMAGE_NONE;
+    }
+
+    slots = mcp_image_records(image, MCP_IMAGE_SERVER_SLOTS);
+    mask = image->tables[MCP_IMAGE_SERVER_SLOTS].count - 1;
+    hash = mcp_image_server_hash(image, tenant, id, len);
+
+    for (i = 0; i <= mask; i++) {
+
+        n = slots[(hash + i) & mask];
+        if (n == MCP_IMAGE_NONE) {
+            return MCP_IMAGE_NONE;
+        }
+
+        server = mcp_image_server(image, n);
+        text = mcp_image_text(image, &server->id);
+
+        if (server->tenant == tenant && text.len == len
+            && memcmp(text.data, id, len) == 0)
+        {
+            return n;
+        }
+    }
+
+    return MCP_IMAGE_NONE;
+}
+
+
+uint32_t
+mcp_image_key_find(const mcp_image_t *image,
+    const unsigned char digest[MCP_KEY_DIGEST_LEN])
+{
+    uint32_t              i, n, mask, found;
+    uint64_t              hash;
+    const uint32_t       *slots;
+    const unsigned char  *stored;
+
+    slots = mcp_image_records(image, MCP_IMAGE_KEY_SLOTS);
+    mask = image->tables[MCP_IMAGE_KEY_SLOTS].count - 1;
+    hash = mcp_image_key_hash(image, digest);
+    found = MCP_IMAGE_NONE;
+
+    /*
+     * A hit does not end the search and the empty slot costs a comparison
+     * too, so that both answers take the same steps.
+     */
+
+    for (i = 0; i <= mask; i++) {
+
+        n = slots[(hash + i) & mask];
+        stored = n == MCP_IMAGE_NONE ? image->decoy
+                                     : mcp_image_key(image, n)->digest;
+
+        if (CRYPTO_memcmp(stored, digest, MCP_KEY_DIGEST_LEN) == 0) {
+            found = n;
+        }
+
+        if (n == MCP_IMAGE_NONE) {
+            break;
+        }
+    }
+
+    return found;
+}
+
+
+bool
+mcp_image_key_reaches(const mcp_image_t *image, const mcp_image_key_t *key,
+    uint32_t server)
+{
+    uint32_t         low, high, middle;
+    const uint32_t  *references;
+
+    if (server >= mcp_image_nservers(image)
+        || mcp_image_server(image, server)->tenant != key->tenant)
+    {
+        return false;
+    }
+
+    if (!key->narrowed) {
+        return true;
+    }
+
+    references = mcp_image_records(image, MCP_IMAGE_REFERENCES);
+    low = key->servers.first;
+    high = low + key->servers.count;
+
+    while (low < high) {
+        middle = low + (high - low) / 2;
+
+        if (references[middle] < server) {
+            low = middle + 1;
+
+        } else {
+            high = middle;
+        }
+    }
+
+    return low < key->servers.first + key->servers.count
+           && references[low] == server;
+}
+
+
+bool
+mcp_image_tool_allowed(const mcp_image_t *image,
+    const mcp_image_server_t *server, const char *name, size_t len)
+{
+    if (mcp_image_any_glob(image, &server->tools_deny, name, len)) {
+        return false;
+    }
+
+    return !server->has_tools_allow
+           || mcp_image_any_glob(image, &server->tools_allow, name, len);
+}
+
+
+bool
+mcp_image_has_tool_policy(const mcp_image_server_t *server)
+{
+    return server->has_tools_allow || server->tools_deny.count;
+}
+
+
+static bool
+mcp_image_any_glob(const mcp_image_t *image,
+    const mcp_image_range_t *patterns, const char *name, size_t len)
+{
+    uint32_t   i;
+    mcp_str_t  pattern;
+
+    for (i = 0; i < patterns->count; i++) {
+        pattern = mcp_image_string(image, patterns, i);
+
+        if (mcp_image_glob(pattern.data, pattern.len, name, len)) {
+            return true;
+        }
+    }
+
+    return false;
+}
+
+
+/*
+ * Each piece between two stars is taken where it first occurs: a later place
+ * would only leave less for the rest.  memmem() is linear, so the whole is.
+ */
+static bool
+mcp_image_glob(const char *pattern, size_t pattern_len, const char *name,
+    size_t len)
+{
+    size_t       piece;
+    const char  *end, *star, *found;
+
+    end = pattern + pattern_len;
+
+    star = memchr(pattern, '*', pattern_len);
+    if (star == NULL) {
+        return len == pattern_len && memcmp(pattern, name, len) == 0;
+    }
+
+    piece = (size_t) (star - pattern);
+
+    if (len < piece || memcmp(pattern, name, piece) != 0) {
+        return false;
+    }
+
+    for ( ;; ) {
+
+        name += piece;
+        len -= piece;
+        pattern = star + 1;
+
+        star = memchr(pattern, '*', (size_t) (end - pattern));
+        if (star == NULL) {
+            break;
+        }
+
+        piece = (size_t) (star - pattern);
+
+        found = memmem(name, len, pattern, piece);
+        if (found == NULL) {
+            return false;
+        }
+
+        len -= (size_t) (found - name);
+        name = found;
+    }
+
+    piece = (size_t) (end - pattern);
+
+    return len >= piece && memcmp(pattern, name + (len - piece), piece) == 0;
+}

@@ -1,0 +1,673 @@
+/*
+ * The compiler of images.  One walk over the configuration is done twice:
+ * first with no block to write into, which only counts, then with a block of
+ * exactly that size.
+ */
+
+#include "mcp_image_layout.h"
+#include "mcp_hash.h"
+#include "mcp_identity.h"
+#include "mcp_target.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+
+#define mcp_image_align(n)                                                    \
+    (((n) + (MCP_IMAGE_ALIGNMENT - 1)) & ~(uint64_t) (MCP_IMAGE_ALIGNMENT - 1))
+
+
+/* any record: where the counting walk writes to */
+typedef union {
+    mcp_image_tenant_t    tenant;
+    mcp_image_key_t       key;
+    mcp_image_server_t    server;
+    mcp_image_endpoint_t  endpoint;
+    mcp_image_str_t       string;
+    uint32_t              reference;
+} mcp_image_scratch_t;
+
+
+/*
+ * image: NULL in the counting walk.  used: records so far, of text its bytes.
+ */
+typedef struct {
+    const mcp_config_t   *config;
+    mcp_image_t          *image;
+    mcp_identity_t       *identity;
+    mcp_targets_t        *targets;
+    uint32_t              next_url;
+    bool                  too_large;
+    bool                  failed;
+    uint64_t              used[MCP_IMAGE_TABLES];
+    mcp_image_scratch_t   scratch[MCP_IMAGE_TABLES];
+} mcp_image_build_t;
+
+
+static int mcp_image_compile(mcp_image_build_t *build,
+    const char **reterr_text);
+static int mcp_image_lay_out(mcp_image_build_t *build,
+    const char **reterr_text);
+static void mcp_image_walk(mcp_image_build_t *build);
+static void mcp_image_add_tenant(mcp_image_build_t *build,
+    const mcp_tenant_t *tenant);
+static bool mcp_image_counts(const mcp_server_t *server);
+static void mcp_image_add_server(mcp_image_build_t *build, uint32_t tenant,
+    const mcp_tenant_t *owner, const mcp_server_t *server, bool exceeded);
+static mcp_server_status_e mcp_image_status(const mcp_server_t *server,
+    uint32_t nendpoints);
+static void mcp_image_add_endpoints(mcp_image_build_t *build,
+    const mcp_tenant_t *tenant, const mcp_server_t *server,
+    const mcp_url_t *url);
+static void mcp_image_add_key(mcp_image_build_t *build, uint32_t tenant,
+    const mcp_tenant_t *owner, const mcp_key_t *key);
+static mcp_image_range_t mcp_image_add_references(mcp_image_build_t *build,
+    uint32_t tenant, const mcp_key_t *key);
+static int mcp_image_reference_compare(const void *one, const void *two);
+static void *mcp_image_add_record(mcp_image_build_t *build,
+    mcp_image_table_e table);
+static mcp_image_str_t mcp_image_add_text(mcp_image_build_t *build,
+    const char *data, size_t len);
+static mcp_image_str_t mcp_image_add_headers(mcp_image_build_t *build,
+    const mcp_server_t *server);
+static char *mcp_image_append(char *p, const char *data, size_t len);
+static mcp_image_range_t mcp_image_add_strings(mcp_image_build_t *build,
+    const mcp_str_t *strings, size_t n);
+static void mcp_image_add_slot(mcp_image_build_t *build,
+    mcp_image_table_e slots, uint64_t hash, uint32_t record);
+
+
+int
+mcp_image_build(const mcp_config_t *config,
+    const mcp_config_options_t *options, mcp_image_addresses_pt addresses,
+    void *data, uint64_t epoch, uint64_t generation,
+    void **ret_block, size_t *ret_size, const char **reterr_text)
+{
+    int                 rc;
+    mcp_image_build_t  *build;
+
+    *ret_block = NULL;
+    *ret_size = 0;
+    *reterr_text = "there is not enough memory for the image";
+
+    build = mcp_alloc(sizeof(mcp_image_build_t));
+    if (build == NULL) {
+        return MCP_ERROR;
+    }
+
+    memset(build, 0, sizeof(mcp_image_build_t));
+
+    build->config = config;
+    build->identity = mcp_identity_new();
+    build->targets = mcp_targets_new(options, addresses, data);
+
+    rc = build->identity && build->targets
+         ? mcp_image_compile(build, reterr_text) : MCP_ERROR;
+
+    if (rc == MCP_OK) {
+        build->image->epoch = epoch;
+        build->image->generation = generation;
+        build->image->checksum = mcp_image_checksum(build->image);
+
+        *ret_block = build->image;
+        *ret_size = (size_t) build->image->size;
+
+    } else {
+        free(build->image);
+    }
+
+    mcp_targets_free(build->targets);
+    mcp_identity_free(build->identity);
+    free(build);
+
+    return rc;
+}
+
+
+static int
+mcp_image_compile(mcp_image_build_t *build, const char **reterr_text)
+{
+    mcp_image_walk(build);
+
+    if (build->failed || mcp_image_lay_out(build, reterr_text) != MCP_OK) {
+        return MCP_ERROR;
+    }
+
+    mcp_image_walk(build);
+
+    /* keys that name servers which are not there leave references unused */
+
+    build->image->tables[MCP_IMAGE_REFERENCES].count =
+                               (uint32_t) build->used[MCP_IMAGE_REFERENCES];
+
+    return build->failed ? MCP_ERROR : MCP_OK;
+}
+
+
+/* Makes the block for what was counted, all tables empty. */
+static int
+mcp_image_lay_out(mcp_image_build_t *build, const char **reterr_text)
+{
+    uint64_t           size, offset[MCP_IMAGE_TABLES];
+    mcp_image_t       *image;
+    mcp_image_table_e  i;
+
+    build->used[MCP_IMAGE_TENANT_SLOTS] =
+                             mcp_hash_slots(build->used[MCP_IMAGE_TENANTS]);
+    build->used[MCP_IMAGE_KEY_SLOTS] =
+                             mcp_hash_slots(build->used[MCP_IMAGE_KEYS]);
+    build->used[MCP_IMAGE_SERVER_SLOTS] =
+                             mcp_hash_slots(build->used[MCP_IMAGE_SERVERS]);
+
+    /* no sum of 32-bit numbers of 32-bit sizes leaves 64 bits */
+
+    size = sizeof(mcp_image_t);
+
+    for (i = 0; i < MCP_IMAGE_TABLES; i++) {
+
+        if (build->used[i] > UINT32_MAX) {
+            build->too_large = true;
+            break;
+        }
+
+        offset[i] = size;
+        size = mcp_image_align(size
+                               + build->used[i] * mcp_image_record_size(i));
+    }
+
+    if (build->too_large || size > UINT32_MAX || size > SIZE_MAX) {
+        *reterr_text = "the image would be larger than 4 GiB";
+        return MCP_ERROR;
+    }
+
+    image = mcp_alloc((size_t) size);
+    if (image == NULL) {
+        return MCP_ERROR;
+    }
+
+    memset(image, 0, (size_t) size);
+    build->image = image;
+
+    memcpy(image->magic, MCP_IMAGE_MAGIC, MCP_IMAGE_MAGIC_LEN);
+    memcpy(image->config_digest, build->config->digest,
+           sizeof(image->config_digest));
+
+    image->layout = MCP_IMAGE_LAYOUT;
+    image->byte_order = MCP_IMAGE_BYTE_ORDER;
+    image->size = size;
+
+    for (i = 0; i < MCP_IMAGE_TABLES; i++) {
+        image->tables[i].offset = (uint32_t) offset[i];
+        image->tables[i].count = (uint32_t) build->used[i];
+        image->tables[i].record_size = mcp_image_record_size(i);
+    }
+
+    for (i = MCP_IMAGE_TENANT_SLOTS; i <= MCP_IMAGE_SERVER_SLOTS; i++) {
+        memset((char *) image + offset[i], 0xff,
+               image->tables[i].count * sizeof(uint32_t));
+    }
+
+    if (mcp_hash_seed(image->seed) != MCP_OK) {
+        *reterr_text = "the system gave no random numbers";
+        return MCP_ERROR;
+    }
+
+    return MCP_OK;
+}
+
+
+static void
+mcp_image_walk(mcp_image_build_t *build)
+{
+    size_t  i;
+
+    memset(build->used, 0, sizeof(build->used));
+
+    mcp_targets_rewind(build->targets);
+    build->next_url = 0;
+
+    /* the NUL that every empty text is */
+
+    build->used[MCP_IMAGE_TEXT] = 1;
+
+    for (i = 0; i < build->config->ntenants; i++) {
+        mcp_image_add_tenant(build, &build->config->tenants[i]);
+    }
+}
+
+
+static void
+mcp_image_add_tenant(mcp_image_build_t *build, const mcp_tenant_t *tenant)
+{
+    bool                 exceeded;
+    size_t               i;
+    uint32_t             n, active;
+    mcp_image_tenant_t  *record;
+
+    n = (uint32_t) build->used[MCP_IMAGE_TENANTS];
+    record = mcp_image_add_record(build, MCP_IMAGE_TENANTS);
+
+    record->id = mcp_image_add_text(build, tenant->id.data, tenant->id.len);
+    record->display_name = mcp_image_add_text(build,
+                                              tenant->display_name.data,
+                                              tenant->display_name.len);
+    record->namespace = mcp_image_add_text(build, tenant->namespace.data,
+                                           tenant->namespace.len);
+    record->origins = mcp_image_add_strings(build, tenant->allowed_origins,
+                                            tenant->nallowed_origins);
+    record->quotas = tenant->quotas;
+    record->enabled = tenant->enabled;
+
+    if (build->image) {
+        record->identity = mcp_identity_tenant(build->identity, tenant);
+        build->failed |= record->identity == 0;
+
+        mcp_image_add_slot(build, MCP_IMAGE_TENANT_SLOTS,
+                           mcp_image_tenant_hash(build->image,
+                                                 tenant->id.data,
+                                                 tenant->id.len), n);
+    }
+
+    record->servers.first = (uint32_t) build->used[MCP_IMAGE_SERVERS];
+    record->servers.count = (uint32_t) tenant->nservers;
+    active = 0;
+
+    for (i = 0; i < tenant->nservers; i++) {
+
+        exceeded = false;
+
+        if (mcp_image_counts(&tenant->servers[i])) {
+            exceeded = tenant->quotas.max_servers
+                       && active >= tenant->quotas.max_servers;
+            active += !exceeded;
+        }
+
+        mcp_image_add_server(build, n, tenant, &tenant->servers[i],
+                             exceeded);
+    }
+
+    record->active_servers = active;
+
+    /* after the servers, which keys may name */
+
+    record->keys.first = (uint32_t) build->used[MCP_IMAGE_KEYS];
+    record->keys.count = (uint32_t) tenant->nkeys;
+
+    for (i = 0; i < tenant->nkeys; i++) {
+        mcp_image_add_key(build, n, tenant, &tenant->keys[i]);
+    }
+}
+
+
+/* Servers that run on demand count only while they do. */
+static bool
+mcp_image_counts(const mcp_server_t *server)
+{
+    return server->runtime != MCP_RUNTIME_KUBERNETES
+           || server->kubernetes == NULL
+           || server->kubernetes->activation == MCP_ACTIVATION_ALWAYS;
+}
+
+
+static void
+mcp_image_add_server(mcp_image_build_t *build, uint32_t tenant,
+    const mcp_tenant_t *owner, const mcp_server_t *server, bool exceeded)
+{
+    size_t               i;
+    uint32_t             n;
+    uint64_t             first;
+    const mcp_str_t     *path;
+    mcp_image_server_t  *record;
+
+    n = (uint32_t) build->used[MCP_IMAGE_SERVERS];
+    record = mcp_image_add_record(build, MCP_IMAGE_SERVERS);
+
+    path = server->nurls ? &server->urls[0].path : &server->upstream_path;
+
+    record->id = mcp_image_add_text(build, server->id.data, server->id.len);
+    record->display_name = mcp_image_add_text(build,
+                                              server->display_name.data,
+                                              server->display_name.len);
+    record->description = mcp_image_add_text(build, server->description.data,
+                                             server->description.len);
+    record->tags = mcp_image_add_strings(build, server->tags, server->ntags);
+    record->path = mcp_image_add_text(build, path->data, path->len);
+    record->upstream_name = mcp_image_add_text(build,
+                                               server->upstream_name.data,
+                                               server->upstream_name.len);
+    record->headers = mcp_image_add_headers(build, server);
+    record->tools_allow = mcp_image_add_strings(build, server->tools_allow,
+                                                server->ntools_allow);
+    record->tools_deny = mcp_image_add_strings(build, server->tools_deny,
+                                               server->ntools_deny);
+    record->has_tools_allow = server->has_tools_allow;
+    record->quotas = server->quotas;
+    record->tenant = tenant;
+    record->runtime = server->runtime;
+    record->tls = server->nurls ? server->urls[0].tls : false;
+
+    if (build->image) {
+        record->identity = mcp_identity_server(build->identity, owner,
+                                               server);
+        build->failed |= record->identity == 0;
+
+        mcp_image_add_slot(build, MCP_IMAGE_SERVER_SLOTS,
+                           mcp_image_server_hash(build->image, tenant,
+                                                 server->id.data,
+                                                 server->id.len), n);
+    }
+
+    first = build->used[MCP_IMAGE_ENDPOINTS];
+
+    /* one that is past the quota has nowhere to go */
+
+    for (i = 0; i < server->nurls && !exceeded; i++) {
+        mcp_image_add_endpoints(build, owner, server, &server->urls[i]);
+    }
+
+    record->endpoints.first = (uint32_t) first;
+    record->endpoints.count =
+                        (uint32_t) (build->used[MCP_IMAGE_ENDPOINTS] - first);
+    record->status = exceeded ? MCP_SERVER_QUOTA_EXCEEDED
+                              : mcp_image_status(server,
+                                                 record->endpoints.count);
+}
+
+
+static mcp_server_status_e
+mcp_image_status(const mcp_server_t *server, uint32_t nendpoints)
+{
+    if (server->runtime == MCP_RUNTIME_UPSTREAM || nendpoints) {
+        return MCP_SERVER_READY;
+    }
+
+    return server->runtime == MCP_RUNTIME_KUBERNETES ? MCP_SERVER_PENDING
+                                                     : MCP_SERVER_UNRESOLVED;
+}
+
+
+static void
+mcp_image_add_endpoints(mcp_image_build_t *build,
+    const mcp_tenant_t *tenant, const mcp_server_t *server,
+    const mcp_url_t *url)
+{
+    char                   text[MCP_ADDRESS_TEXT_LEN];
+    size_t                 len;
+    uint32_t               n;
+    mcp_image_str_t        authority, tls_name;
+    mcp_image_endpoint_t  *record;
+    const mcp_address_t   *address;
+
+    n = build->next_url++;
+
+    /* the counting walk asks, the other one finds what it was told */
+
+    if (build->image == NULL
+        && mcp_targets_find(build->targets, n, url) != MCP_OK)
+    {
+        build->failed = true;
+        return;
+    }
+
+    address = mcp_targets_next(build->targets, n);
+    if (address == NULL) {
+        return;
+    }
+
+    authority = mcp_image_add_text(build, url->authority.data,
+                                   url->authority.len);
+    tls_name = mcp_image_add_text(build, url->host.data,
+                                  url->tls ? url->host.len : 0);
+
+    do {
+        len = mcp_address_text(address, text);
+
+        record = mcp_image_add_record(build, MCP_IMAGE_ENDPOINTS);
+
+        record->address = *address;
+        record->address_len = mcp_address_len(address);
+        record->authority = authority;
+        record->tls_name = tls_name;
+        record->text = mcp_image_add_text(build, text, len);
+        record->server = (uint32_t) build->used[MCP_IMAGE_SERVERS] - 1;
+
+        if (build->image) {
+            record->identity = mcp_identity_endpoint(build->identity, tenant,
+                                                     server, url, address);
+            build->failed |= record->identity == 0;
+        }
+
+        address = mcp_targets_next(build->targets, n);
+
+    } while (address);
+}
+
+
+static void
+mcp_image_add_key(mcp_image_build_t *build, uint32_t tenant,
+    const mcp_tenant_t *owner, const mcp_key_t *key)
+{
+    uint32_t          n;
+    mcp_image_key_t  *record;
+
+    n = (uint32_t) build->used[MCP_IMAGE_KEYS];
+    record = mcp_image_add_record(build, MCP_IMAGE_KEYS);
+
+    memcpy(record->digest, key->digest, MCP_KEY_DIGEST_LEN);
+
+    record->name = mcp_image_add_text(build, key->name.data, key->name.len);
+    record->servers = mcp_image_add_references(build, tenant, key);
+    record->tenant = tenant;
+    record->enabled = key->enabled;
+    record->narrowed = key->narrowed;
+    record->quotas = key->quotas;
+    record->not_before = key->not_before;
+    record->expires_at = key->expires_at;
+
+    if (build->image) {
+        record->identity = mcp_identity_key(build->identity, owner, key);
+        build->failed |= record->identity == 0;
+
+        mcp_image_add_slot(build, MCP_IMAGE_KEY_SLOTS,
+                           mcp_image_key_hash(build->image, key->digest), n);
+    }
+}
+
+
+/* Sorted, so that a request finds its server among many by halving. */
+static mcp_image_range_t
+mcp_image_add_references(mcp_image_build_t *build, uint32_t tenant,
+    const mcp_key_t *key)
+{
+    size_t              i;
+    uint32_t            server, *reference, *references;
+    mcp_image_range_t   range;
+
+    range.first = (uint32_t) build->used[MCP_IMAGE_REFERENCES];
+    range.count = 0;
+
+    for (i = 0; i < key->nservers; i++) {
+
+        if (build->image == NULL) {
+            build->used[MCP_IMAGE_REFERENCES]++;
+            continue;
+        }
+
+        server = mcp_image_server_find(build->image, tenant,
+                                       key->servers[i].data,
+                                       key->servers[i].len);
+
+        if (server != MCP_IMAGE_NONE) {
+            reference = mcp_image_add_record(build, MCP_IMAGE_REFERENCES);
+            *reference = server;
+            range.count++;
+        }
+    }
+
+    if (range.count) {
+        references = (uint32_t *) mcp_image_records(build->image,
+                                                    MCP_IMAGE_REFERENCES);
+
+        qsort(references + range.first, range.count, sizeof(uint32_t),
+              mcp_image_reference_compare);
+    }
+
+    return range;
+}
+
+
+static int
+mcp_image_reference_compare(const void *one, const void *two)
+{
+    const uint32_t  *a, *b;
+
+    a = one;
+    b = two;
+
+    return (*a > *b) - (*a < *b);
+}
+
+
+static void *
+mcp_image_add_record(mcp_image_build_t *build, mcp_image_table_e table)
+{
+    uint64_t  n;
+
+    n = build->used[table]++;
+
+    if (build->image == NULL) {
+        return &build->scratch[table];
+    }
+
+    return (char *) build->image + build->image->tables[table].offset
+           + n * mcp_image_record_size(table);
+}
+
+
+static mcp_image_str_t
+mcp_image_add_text(mcp_image_build_t *build, const char *data, size_t len)
+{
+    mcp_image_str_t  text;
+
+    text.offset = build->image ? build->image->tables[MCP_IMAGE_TEXT].offset
+                               : 0;
+    text.len = (uint32_t) len;
+
+    if (len == 0) {
+        return text;
+    }
+
+    /* each len is below 4 GiB, so that no number of them leaves 64 bits */
+
+    if (len >= UINT32_MAX) {
+        build->too_large = true;
+        return text;
+    }
+
+    text.offset += (uint32_t) build->used[MCP_IMAGE_TEXT];
+    build->used[MCP_IMAGE_TEXT] += len + 1;
+
+    if (build->image && data) {
+        memcpy((char *) build->image + text.offset, data, len);
+    }
+
+    return text;
+}
+
+
+static mcp_image_str_t
+mcp_image_add_headers(mcp_image_build_t *build, const mcp_server_t *server)
+{
+    char                *p;
+    size_t               i;
+    uint64_t             len;
+    mcp_image_str_t      text;
+    const mcp_header_t  *header;
+
+    len = 0;
+
+    for (i = 0; i < server->nheaders; i++) {
+        header = &server->headers[i];
+
+        if (header->value.data == NULL) {
+            continue;
+        }
+
+        if (header->name.len > UINT32_MAX || header->value.len > UINT32_MAX) {
+            build->too_large = true;
+            return mcp_image_add_text(build, NULL, 0);
+        }
+
+        len += (uint64_t) header->name.len + header->value.len
+               + sizeof(": " "\r\n") - 1;
+    }
+
+    text = mcp_image_add_text(build, NULL, len);
+
+    if (build->image == NULL) {
+        return text;
+    }
+
+    p = (char *) build->image + text.offset;
+
+    for (i = 0; i < server->nheaders; i++) {
+        header = &server->headers[i];
+
+        if (header->value.data) {
+            p = mcp_image_append(p, header->name.data, header->name.len);
+            p = mcp_image_append(p, ": ", sizeof(": ") - 1);
+            p = mcp_image_append(p, header->value.data, header->value.len);
+            p = mcp_image_append(p, "\r\n", sizeof("\r\n") - 1);
+        }
+    }
+
+    return text;
+}
+
+
+static char *
+mcp_image_append(char *p, const char *data, size_t len)
+{
+    if (len) {
+        memcpy(p, data, len);
+    }
+
+    return p + len;
+}
+
+
+static mcp_image_range_t
+mcp_image_add_strings(mcp_image_build_t *build, const mcp_str_t *strings,
+    size_t n)
+{
+    size_t              i;
+    mcp_image_str_t    *record;
+    mcp_image_range_t   range;
+
+    range.first = (uint32_t) build->used[MCP_IMAGE_STRINGS];
+    range.count = (uint32_t) n;
+
+    for (i = 0; i < n; i++) {
+        record = mcp_image_add_record(build, MCP_IMAGE_STRINGS);
+        *record = mcp_image_add_text(build, strings[i].data, strings[i].len);
+    }
+
+    return range;
+}
+
+
+static void
+mcp_image_add_slot(mcp_image_build_t *build, mcp_image_table_e table,
+    uint64_t hash, uint32_t record)
+{
+    uint32_t  mask, *slots;
+
+    slots = (uint32_t *) mcp_image_records(build->image, table);
+    mask = build->image->tables[table].count - 1;
+
+    while (slots[hash & mask] != MCP_IMAGE_NONE) {
+        hash++;
+    }
+
+    slots[hash & mask] = record;
+}

@@ -1,0 +1,190 @@
+/*
+ * Writing an image so that a reader sees the old file or the new one, whole,
+ * whatever happens in between.
+ */
+
+#include "mcp_image.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+
+#define MCP_IMAGE_TMP_SUFFIX  ".tmp"
+
+
+static int mcp_image_replace(const char *path, const char *tmp,
+    const void *block, size_t size);
+static int mcp_image_write_file(const char *path, const void *block,
+    size_t size);
+static int mcp_image_write_all(int fd, const void *block, size_t size);
+static int mcp_image_open_folder(const char *path);
+
+
+int
+mcp_image_write(const char *path, const void *block, size_t size)
+{
+    int      rc, err;
+    char    *tmp;
+    size_t   len;
+
+    len = strlen(path);
+
+    tmp = mcp_alloc(len + sizeof(MCP_IMAGE_TMP_SUFFIX));
+    if (tmp == NULL) {
+        errno = ENOMEM;
+        return MCP_ERROR;
+    }
+
+    memcpy(tmp, path, len);
+    memcpy(tmp + len, MCP_IMAGE_TMP_SUFFIX, sizeof(MCP_IMAGE_TMP_SUFFIX));
+
+    rc = mcp_image_replace(path, tmp, block, size);
+
+    err = errno;
+    free(tmp);
+    errno = err;
+
+    return rc;
+}
+
+
+static int
+mcp_image_replace(const char *path, const char *tmp, const void *block,
+    size_t size)
+{
+    int  rc, err, folder;
+
+    /* opened first: nothing may fail once path is replaced */
+
+    folder = mcp_image_open_folder(path);
+    if (folder == -1) {
+        return MCP_ERROR;
+    }
+
+    rc = mcp_image_write_file(tmp, block, size);
+
+    if (rc == MCP_OK && rename(tmp, path) == -1) {
+        err = errno;
+        (void) unlink(tmp);
+        errno = err;
+        rc = MCP_ERROR;
+    }
+
+    err = errno;
+
+    if (rc == MCP_OK) {
+        (void) fsync(folder);
+    }
+
+    (void) close(folder);
+    errno = err;
+
+    return rc;
+}
+
+
+static int
+mcp_image_open_folder(const char *path)
+{
+    int          fd, err;
+    char        *folder;
+    size_t       len;
+    const char  *slash;
+
+    slash = strrchr(path, '/');
+
+    if (slash == NULL) {
+        return open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    }
+
+    len = slash == path ? 1 : (size_t) (slash - path);
+
+    folder = mcp_alloc(len + 1);
+    if (folder == NULL) {
+        errno = ENOMEM;
+        return -1;
+    }
+
+    memcpy(folder, path, len);
+    folder[len] = '\0';
+
+    fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    err = errno;
+    free(folder);
+    errno = err;
+
+    return fd;
+}
+
+
+static int
+mcp_image_write_file(const char *path, const void *block, size_t size)
+{
+    int  fd, err;
+
+    /* what an earlier attempt left, or somebody put there */
+
+    if (unlink(path) == -1 && errno != ENOENT) {
+        return MCP_ERROR;
+    }
+
+    fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+              S_IRUSR | S_IWUSR);
+    if (fd == -1) {
+        return MCP_ERROR;
+    }
+
+    if (mcp_image_write_all(fd, block, size) == MCP_OK && fsync(fd) == 0) {
+
+        /* Linux closes the descriptor even when it reports EINTR */
+
+        if (close(fd) == 0 || errno == EINTR) {
+            return MCP_OK;
+        }
+
+        err = errno;
+
+    } else {
+        err = errno;
+        (void) close(fd);
+    }
+
+    (void) unlink(path);
+    errno = err;
+
+    return MCP_ERROR;
+}
+
+
+static int
+mcp_image_write_all(int fd, const void *block, size_t size)
+{
+    ssize_t      n;
+    const char  *p;
+
+    p = block;
+
+    while (size > 0) {
+
+        n = write(fd, p, size);
+
+        if (n == -1) {
+            if (errno == EINTR) {
+                continue;
+            }
+
+            return MCP_ERROR;
+        }
+
+        p += n;
+        size -= (size_t) n;
+    }
+
+    return MCP_OK;
+}

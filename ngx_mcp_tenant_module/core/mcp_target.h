@@ -1,0 +1,42 @@
+/*
+ * Where URLs lead to: their addresses, without those that a catalog may not
+ * reach.
+ */
+
+#ifndef _MCP_TARGET_H_INCLUDED_
+#define _MCP_TARGET_H_INCLUDED_
+
+
+#include "mcp_image.h"
+
+
+typedef struct mcp_targets_s  mcp_targets_t;
+
+
+/*
+ * options, addresses and data are borrowed; addresses may be NULL, then names
+ * lead nowhere.  free accepts NULL.
+ */
+mcp_targets_t *mcp_targets_new(const mcp_config_options_t *options,
+    mcp_image_addresses_pt addresses, void *data);
+void mcp_targets_free(mcp_targets_t *targets);
+
+/*
+ * Remembers the addresses of URL number n, which is above those of earlier
+ * calls, with its port.  MCP_ERROR is lack of memory.
+ */
+int mcp_targets_find(mcp_targets_t *targets, uint32_t n,
+    const mcp_url_t *url);
+
+/* The next address of URL number n, in order of the numbers; NULL: no more. */
+const mcp_address_t *mcp_targets_next(mcp_targets_t *targets, uint32_t n);
+void mcp_targets_rewind(mcp_targets_t *targets);
+
+/* Sorts n addresses, without their ports, and returns how many differ. */
+size_t mcp_target_sort(mcp_address_t *addresses, size_t n);
+
+/* As qsort() wants it: family, address and scope, not the port. */
+int mcp_target_compare(const void *one, const void *two);
+
+
+#endif /* _MCP_TARGET_H_INCLUDED_ */
