@@ -415,3 +415,17 @@ mcp_image_glob(const char *pattern, size_t pattern_len, const char *name,
 
     return len >= piece && memcmp(pattern, name + (len - piece), piece) == 0;
 }
+
+
+const char *
+mcp_server_status_word(uint32_t status)
+{
+    static const char  *words[MCP_SERVER_STATUS_COUNT] = {
+        [MCP_SERVER_READY] = "ready",
+        [MCP_SERVER_UNRESOLVED] = "unresolved",
+        [MCP_SERVER_PENDING] = "pending",
+        [MCP_SERVER_QUOTA_EXCEEDED] = "quota_exceeded"
+    };
+
+    return status < MCP_SERVER_STATUS_COUNT ? words[status] : "unknown";
+}

@@ -72,7 +72,8 @@ typedef enum {
     MCP_SERVER_READY,           /* has an endpoint, or is an upstream{} */
     MCP_SERVER_UNRESOLVED,      /* its name has no address that may be used */
     MCP_SERVER_PENDING,         /* its pods have no address yet */
-    MCP_SERVER_QUOTA_EXCEEDED   /* past max_servers */
+    MCP_SERVER_QUOTA_EXCEEDED,  /* past max_servers */
+    MCP_SERVER_STATUS_COUNT
 } mcp_server_status_e;
 
 
@@ -173,6 +174,9 @@ const mcp_image_server_t *mcp_image_server(const mcp_image_t *image,
     uint32_t n);
 const mcp_image_endpoint_t *mcp_image_endpoint(const mcp_image_t *image,
     uint32_t n);
+
+/* "ready", "unresolved", "pending", "quota_exceeded" */
+const char *mcp_server_status_word(uint32_t status);
 
 /* The n-th string of a range of strings. */
 mcp_str_t mcp_image_string(const mcp_image_t *image,

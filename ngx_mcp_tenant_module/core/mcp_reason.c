@@ -80,6 +80,10 @@ static const mcp_reason_t  mcp_reasons[MCP_REASON_COUNT] = {
         "The key does not belong to the tenant that the request names",
         403, MCP_RPC_CODE_REFUSED },
 
+    [MCP_REASON_FORBIDDEN] = { "forbidden", "forbidden",
+        "A rule of the gateway's operator refuses the request", 403,
+        MCP_RPC_CODE_REFUSED },
+
     [MCP_REASON_ORIGIN_NOT_ALLOWED] = { "origin_not_allowed",
         "origin_not_allowed", "The Origin is not allowed", 403,
         MCP_RPC_CODE_REFUSED },
@@ -130,6 +134,10 @@ static const mcp_reason_t  mcp_reasons[MCP_REASON_COUNT] = {
     [MCP_REASON_RPC_METHOD_NOT_ALLOWED] = { "rpc_method_not_allowed",
         "unknown_method", "Method not found", 200,
         MCP_RPC_CODE_UNKNOWN_METHOD },
+
+    [MCP_REASON_LIMITED] = { "limited", "limited",
+        "A limit of the gateway's operator refuses the request", 429,
+        MCP_RPC_CODE_LIMITED },
 
     [MCP_REASON_SERVER_QUOTA_EXCEEDED] = { "server_quota_exceeded",
         "server_quota_exceeded", "The server is past the tenant's "

@@ -1,0 +1,374 @@
+/*
+ * Judging the body of a POST: the gateway decides on the decoded body, and
+ * forwards the very bytes it judged.
+ */
+
+#include "ngx_http_mcp_tenant_module.h"
+
+
+#define NGX_HTTP_MCP_TENANT_READ_BYTES  65536
+
+#define NGX_HTTP_MCP_TENANT_BASE64_HEAD  "=?base64?"
+#define NGX_HTTP_MCP_TENANT_BASE64_TAIL  "?="
+
+
+typedef struct {
+    ngx_http_request_t           *request;
+    ngx_http_mcp_tenant_ctx_t    *ctx;
+    const mcp_image_server_t     *server;
+    mcp_reason_e                  reason;
+} ngx_http_mcp_tenant_scan_t;
+
+
+static mcp_rpc_result_e ngx_http_mcp_tenant_body_feed(ngx_http_request_t *r,
+    mcp_rpc_scanner_t *scanner);
+static mcp_rpc_result_e ngx_http_mcp_tenant_body_feed_file(
+    ngx_http_request_t *r, mcp_rpc_scanner_t *scanner, ngx_buf_t *b);
+static int ngx_http_mcp_tenant_body_message(void *data,
+    const mcp_rpc_message_t *message);
+static mcp_reason_e ngx_http_mcp_tenant_body_headers(ngx_http_request_t *r,
+    ngx_http_mcp_tenant_ctx_t *ctx, const mcp_rpc_message_t *message);
+static ngx_int_t ngx_http_mcp_tenant_body_name(ngx_http_request_t *r,
+    ngx_str_t *header, ngx_str_t *ret_name);
+static mcp_reason_e ngx_http_mcp_tenant_body_policy(
+    ngx_http_mcp_tenant_scan_t *scan, const mcp_rpc_message_t *message);
+static ngx_int_t ngx_http_mcp_tenant_body_keep(ngx_pool_t *pool,
+    ngx_str_t *ret_text, const mcp_str_t *text);
+
+
+#define ngx_http_mcp_tenant_is(s, text)                                       \
+    ((s)->len == sizeof(text) - 1                                             \
+     && ngx_memcmp((s)->data, text, sizeof(text) - 1) == 0)
+
+
+mcp_reason_e
+ngx_http_mcp_tenant_body_scan(ngx_http_request_t *r,
+    ngx_http_mcp_tenant_ctx_t *ctx)
+{
+    void                        *memory;
+    mcp_str_t                    id;
+    mcp_rpc_result_e             rc;
+    mcp_rpc_scanner_t           *scanner;
+    ngx_http_mcp_tenant_scan_t   scan;
+
+    scan.request = r;
+    scan.ctx = ctx;
+    scan.reason = MCP_REASON_OK;
+    scan.server = NULL;
+
+    if (ctx->server != MCP_IMAGE_NONE) {
+        scan.server = mcp_image_server(ctx->image->image, ctx->server);
+    }
+
+    memory = ngx_palloc(r->pool, mcp_rpc_scanner_size());
+    if (memory == NULL) {
+        return MCP_REASON_INTERNAL_ERROR;
+    }
+
+    scanner = mcp_rpc_init(memory, ngx_http_mcp_tenant_body_message, &scan);
+
+    rc = ngx_http_mcp_tenant_body_feed(r, scanner);
+
+    if (rc == MCP_RPC_DONE) {
+        rc = mcp_rpc_finish(scanner);
+    }
+
+    id = mcp_rpc_id(scanner);
+
+    if (id.len
+        && ngx_http_mcp_tenant_body_keep(r->pool, &ctx->rpc_id, &id) != NGX_OK)
+    {
+        return MCP_REASON_INTERNAL_ERROR;
+    }
+
+    switch (rc) {
+
+    case MCP_RPC_DONE:
+    case MCP_RPC_STOPPED:
+
+        if (mcp_rpc_is_batch(scanner) && scan.reason == MCP_REASON_OK
+            && (ctx->modern || ctx->mcp_method.data))
+        {
+            return MCP_REASON_INVALID_MESSAGE;
+        }
+
+        return scan.reason;
+
+    case MCP_RPC_INVALID:
+        ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
+                      "body is not a JSON-RPC message: %s at byte %uz",
+                      mcp_rpc_error(scanner), mcp_rpc_error_offset(scanner));
+        return MCP_REASON_INVALID_MESSAGE;
+
+    default:
+        ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
+                      "body is not JSON: %s at byte %uz",
+                      mcp_rpc_error(scanner), mcp_rpc_error_offset(scanner));
+        return MCP_REASON_NOT_JSON;
+    }
+}
+
+
+static mcp_rpc_result_e
+ngx_http_mcp_tenant_body_feed(ngx_http_request_t *r,
+    mcp_rpc_scanner_t *scanner)
+{
+    ngx_buf_t         *b;
+    ngx_chain_t       *cl;
+    mcp_rpc_result_e   rc;
+
+    if (r->request_body == NULL) {
+        return MCP_RPC_DONE;
+    }
+
+    for (cl = r->request_body->bufs; cl; cl = cl->next) {
+
+        b = cl->buf;
+
+        if (b->in_file) {
+            rc = ngx_http_mcp_tenant_body_feed_file(r, scanner, b);
+
+        } else {
+            rc = mcp_rpc_feed(scanner, (char *) b->pos, b->last - b->pos);
+        }
+
+        if (rc != MCP_RPC_DONE) {
+            return rc;
+        }
+    }
+
+    return MCP_RPC_DONE;
+}
+
+
+static mcp_rpc_result_e
+ngx_http_mcp_tenant_body_feed_file(ngx_http_request_t *r,
+    mcp_rpc_scanner_t *scanner, ngx_buf_t *b)
+{
+    off_t              pos;
+    size_t             size;
+    u_char            *buf;
+    ssize_t            n;
+    mcp_rpc_result_e   rc;
+
+    buf = ngx_pnalloc(r->pool, NGX_HTTP_MCP_TENANT_READ_BYTES);
+    if (buf == NULL) {
+        return MCP_RPC_PARSE_ERROR;
+    }
+
+    for (pos = b->file_pos; pos < b->file_last; pos += n) {
+
+        size = ngx_min((off_t) NGX_HTTP_MCP_TENANT_READ_BYTES,
+                       b->file_last - pos);
+
+        n = ngx_read_file(b->file, buf, size, pos);
+        if (n <= 0) {
+            return MCP_RPC_PARSE_ERROR;
+        }
+
+        rc = mcp_rpc_feed(scanner, (char *) buf, n);
+        if (rc != MCP_RPC_DONE) {
+            return rc;
+        }
+    }
+
+    return MCP_RPC_DONE;
+}
+
+
+static int
+ngx_http_mcp_tenant_body_message(void *data, const mcp_rpc_message_t *message)
+{
+    ngx_http_mcp_tenant_scan_t *scan = data;
+
+    const mcp_str_t            *name;
+    ngx_http_mcp_tenant_ctx_t  *ctx;
+
+    ctx = scan->ctx;
+
+    /* of a batch, the first message stands in logs and metrics */
+
+    if (ctx->rpc_label == NULL) {
+
+        name = message->name.data ? &message->name : &message->uri;
+
+        ctx->rpc_label = message->kind == MCP_RPC_RESPONSE ? "response"
+                         : mcp_rpc_method_label(message->method.data,
+                                                message->method.len);
+
+        if (ngx_http_mcp_tenant_body_keep(scan->request->pool,
+                                          &ctx->rpc_method, &message->method)
+            != NGX_OK
+            || ngx_http_mcp_tenant_body_keep(scan->request->pool,
+                                             &ctx->rpc_name, name)
+               != NGX_OK)
+        {
+            scan->reason = MCP_REASON_INTERNAL_ERROR;
+            return MCP_ERROR;
+        }
+    }
+
+    if (message->protocol_version.data) {
+        ctx->modern = 1;
+    }
+
+    scan->reason = ngx_http_mcp_tenant_body_headers(scan->request, ctx,
+                                                    message);
+
+    if (scan->reason == MCP_REASON_OK) {
+        scan->reason = ngx_http_mcp_tenant_body_policy(scan, message);
+    }
+
+    return scan->reason == MCP_REASON_OK ? MCP_OK : MCP_ERROR;
+}
+
+
+/*
+ * Headers that mirror the body (revision 2026-07-28, Standard Request
+ * Headers) must not contradict it.  That one is missing is for the server to
+ * judge, which knows what its revision demands.
+ */
+static mcp_reason_e
+ngx_http_mcp_tenant_body_headers(ngx_http_request_t *r,
+    ngx_http_mcp_tenant_ctx_t *ctx, const mcp_rpc_message_t *message)
+{
+    ngx_str_t         name;
+    const mcp_str_t  *mirrored;
+
+    if (message->kind == MCP_RPC_RESPONSE) {
+        return MCP_REASON_OK;
+    }
+
+    if (ctx->mcp_method.data
+        && (ctx->mcp_method.len != message->method.len
+            || ngx_memcmp(ctx->mcp_method.data, message->method.data,
+                          message->method.len)
+               != 0))
+    {
+        return MCP_REASON_HEADER_MISMATCH;
+    }
+
+    if (message->protocol_version.data && ctx->mcp_version.data
+        && (ctx->mcp_version.len != message->protocol_version.len
+            || ngx_memcmp(ctx->mcp_version.data,
+                          message->protocol_version.data,
+                          ctx->mcp_version.len)
+               != 0))
+    {
+        return MCP_REASON_HEADER_MISMATCH;
+    }
+
+    if (ctx->mcp_name.data == NULL) {
+        return MCP_REASON_OK;
+    }
+
+    if (ngx_http_mcp_tenant_is(&message->method, "tools/call")
+        || ngx_http_mcp_tenant_is(&message->method, "prompts/get"))
+    {
+        mirrored = &message->name;
+
+    } else if (ngx_http_mcp_tenant_is(&message->method, "resources/read")) {
+        mirrored = &message->uri;
+
+    } else {
+        return MCP_REASON_OK;
+    }
+
+    if (ngx_http_mcp_tenant_body_name(r, &ctx->mcp_name, &name) != NGX_OK
+        || name.len != mirrored->len
+        || ngx_memcmp(name.data, mirrored->data, name.len) != 0)
+    {
+        return MCP_REASON_HEADER_MISMATCH;
+    }
+
+    return MCP_REASON_OK;
+}
+
+
+/* "=?base64?...?=" stands for text that a header cannot hold as it is. */
+static ngx_int_t
+ngx_http_mcp_tenant_body_name(ngx_http_request_t *r, ngx_str_t *header,
+    ngx_str_t *ret_name)
+{
+    size_t     head, tail;
+    ngx_str_t  encoded;
+
+    head = sizeof(NGX_HTTP_MCP_TENANT_BASE64_HEAD) - 1;
+    tail = sizeof(NGX_HTTP_MCP_TENANT_BASE64_TAIL) - 1;
+
+    if (header->len < head + tail
+        || ngx_memcmp(header->data, NGX_HTTP_MCP_TENANT_BASE64_HEAD, head) != 0
+        || ngx_memcmp(header->data + header->len - tail,
+                      NGX_HTTP_MCP_TENANT_BASE64_TAIL, tail)
+           != 0)
+    {
+        *ret_name = *header;
+        return NGX_OK;
+    }
+
+    encoded.data = header->data + head;
+    encoded.len = header->len - head - tail;
+
+    ret_name->data = ngx_pnalloc(r->pool,
+                                 ngx_base64_decoded_length(encoded.len) + 1);
+    if (ret_name->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    return ngx_decode_base64(ret_name, &encoded);
+}
+
+
+/*
+ * Where a server has a policy on tools, only what the gateway knows passes: a
+ * method of tomorrow could be a new way to call a tool.
+ */
+static mcp_reason_e
+ngx_http_mcp_tenant_body_policy(ngx_http_mcp_tenant_scan_t *scan,
+    const mcp_rpc_message_t *message)
+{
+    if (scan->server == NULL || message->kind == MCP_RPC_RESPONSE
+        || !mcp_image_has_tool_policy(scan->server))
+    {
+        return MCP_REASON_OK;
+    }
+
+    if (ngx_strcmp(mcp_rpc_method_label(message->method.data,
+                                        message->method.len), "other")
+        == 0)
+    {
+        return MCP_REASON_RPC_METHOD_NOT_ALLOWED;
+    }
+
+    if (!ngx_http_mcp_tenant_is(&message->method, "tools/call")) {
+        return MCP_REASON_OK;
+    }
+
+    if (message->name.data == NULL
+        || !mcp_image_tool_allowed(scan->ctx->image->image, scan->server,
+                                   message->name.data, message->name.len))
+    {
+        return MCP_REASON_TOOL_NOT_ALLOWED;
+    }
+
+    return MCP_REASON_OK;
+}
+
+
+static ngx_int_t
+ngx_http_mcp_tenant_body_keep(ngx_pool_t *pool, ngx_str_t *ret_text,
+    const mcp_str_t *text)
+{
+    ret_text->data = ngx_pnalloc(pool, text->len + 1);
+    if (ret_text->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    ret_text->len = text->len;
+
+    if (text->len) {
+        ngx_memcpy(ret_text->data, text->data, text->len);
+    }
+
+    return NGX_OK;
+}

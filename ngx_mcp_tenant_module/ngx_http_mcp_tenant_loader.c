@@ -1,0 +1,347 @@
+/*
+ * The loader: a helper process that NGINX starts for the state folder.  It
+ * resolves the names of MCP servers again and again, notices changed files,
+ * compiles the next image, writes it and only then announces it in the zone.
+ */
+
+#include "ngx_http_mcp_tenant_module.h"
+
+#include <sys/file.h>
+
+
+#define NGX_HTTP_MCP_TENANT_POLL_MS             1000
+#define NGX_HTTP_MCP_TENANT_RESOLVE_TIMEOUT_MS  5000
+
+
+static ngx_msec_t ngx_http_mcp_tenant_loader_manager(void *data);
+static void ngx_http_mcp_tenant_loader_reload(
+    ngx_http_mcp_tenant_main_conf_t *mtmcf, ngx_uint_t *changed);
+static void ngx_http_mcp_tenant_loader_resolve(
+    ngx_http_mcp_tenant_main_conf_t *mtmcf, ngx_uint_t *changed);
+static uint64_t ngx_http_mcp_tenant_loader_stamp(
+    ngx_http_mcp_tenant_main_conf_t *mtmcf);
+static ngx_int_t ngx_http_mcp_tenant_loader_publish(
+    ngx_http_mcp_tenant_main_conf_t *mtmcf);
+static ngx_int_t ngx_http_mcp_tenant_loader_write(
+    ngx_http_mcp_tenant_main_conf_t *mtmcf, uint64_t generation);
+
+
+/* Of the loader process alone. */
+static uint64_t    ngx_http_mcp_tenant_loader_seen;
+static ngx_msec_t  ngx_http_mcp_tenant_loader_resolved;
+static ngx_uint_t  ngx_http_mcp_tenant_loader_started;
+static ngx_uint_t  ngx_http_mcp_tenant_loader_behind;
+
+
+ngx_int_t
+ngx_http_mcp_tenant_loader_init(ngx_conf_t *cf,
+    ngx_http_mcp_tenant_main_conf_t *mtmcf)
+{
+    mtmcf->state->manager = ngx_http_mcp_tenant_loader_manager;
+    mtmcf->state->data = mtmcf;
+    mtmcf->state->conf_file = cf->conf_file->file.name.data;
+    mtmcf->state->line = 0;
+
+    return NGX_OK;
+}
+
+
+/* Returns the milliseconds until the next call. */
+static ngx_msec_t
+ngx_http_mcp_tenant_loader_manager(void *data)
+{
+    ngx_http_mcp_tenant_main_conf_t *mtmcf = data;
+
+    uint64_t                      stamp;
+    ngx_uint_t                    changed;
+    ngx_http_mcp_tenant_shctx_t  *sh;
+
+    sh = mtmcf->shm_zone->data;
+
+    /* a newer configuration of NGINX has a loader of its own */
+
+    if (sh->epoch != mtmcf->epoch) {
+        return mtmcf->resolve_interval;
+    }
+
+    changed = ngx_http_mcp_tenant_loader_behind;
+
+    /*
+     * The first call reads the files again: they may have changed between the
+     * master's look and this process.
+     */
+
+    stamp = ngx_http_mcp_tenant_loader_stamp(mtmcf);
+
+    if (stamp != ngx_http_mcp_tenant_loader_seen) {
+        ngx_http_mcp_tenant_loader_seen = stamp;
+        ngx_http_mcp_tenant_loader_reload(mtmcf, &changed);
+    }
+
+    if (changed || !ngx_http_mcp_tenant_loader_started
+        || ngx_current_msec - ngx_http_mcp_tenant_loader_resolved
+           >= mtmcf->resolve_interval)
+    {
+        ngx_http_mcp_tenant_loader_resolve(mtmcf, &changed);
+    }
+
+    ngx_http_mcp_tenant_loader_started = 1;
+    ngx_http_mcp_tenant_loader_behind = 0;
+
+    if (changed && ngx_http_mcp_tenant_loader_publish(mtmcf) != NGX_OK) {
+        ngx_http_mcp_tenant_loader_behind = 1;
+    }
+
+    return ngx_min(NGX_HTTP_MCP_TENANT_POLL_MS, mtmcf->resolve_interval);
+}
+
+
+static void
+ngx_http_mcp_tenant_loader_reload(ngx_http_mcp_tenant_main_conf_t *mtmcf,
+    ngx_uint_t *changed)
+{
+    ngx_log_t                    *log;
+    mcp_report_t                 *report;
+    mcp_config_t                 *config;
+    ngx_http_mcp_tenant_shctx_t  *sh;
+
+    log = ngx_cycle->log;
+    sh = mtmcf->shm_zone->data;
+
+    report = mcp_report_new();
+    if (report == NULL) {
+        return;
+    }
+
+    if (mcp_config_load((char *) mtmcf->config_file.data, &mtmcf->options,
+                        report, &config)
+        != MCP_OK)
+    {
+        ngx_http_mcp_tenant_conf_log(NGX_LOG_ERR, log, report);
+        ngx_log_error(NGX_LOG_ERR, log, 0,
+                      "\"%V\" is refused; what was loaded before goes on",
+                      &mtmcf->config_file);
+
+        sh->last_failure = ngx_time();
+        mcp_report_free(report);
+
+        return;
+    }
+
+    if (ngx_memcmp(config->digest, mtmcf->config->digest,
+                   sizeof(config->digest))
+        == 0)
+    {
+        mcp_config_free(config);
+        mcp_report_free(report);
+        return;
+    }
+
+    ngx_http_mcp_tenant_conf_log(NGX_LOG_ERR, log, report);
+    mcp_report_free(report);
+
+    if (mcp_names_set(mtmcf->names, config) != MCP_OK) {
+        mcp_config_free(config);
+        return;
+    }
+
+    mcp_config_free(mtmcf->config);
+    mtmcf->config = config;
+
+    *changed = 1;
+}
+
+
+static void
+ngx_http_mcp_tenant_loader_resolve(ngx_http_mcp_tenant_main_conf_t *mtmcf,
+    ngx_uint_t *changed)
+{
+    bool                          moved;
+    size_t                        n;
+    const char                   *name, *error;
+    ngx_http_mcp_tenant_shctx_t  *sh;
+
+    moved = false;
+
+    if (mcp_names_resolve(mtmcf->names,
+                          NGX_HTTP_MCP_TENANT_RESOLVE_TIMEOUT_MS, &moved)
+        != MCP_OK)
+    {
+        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, ngx_errno,
+                      "names of MCP servers could not be resolved");
+    }
+
+    for (n = 0;
+         (name = mcp_names_newly_failed(mtmcf->names, n, &error)) != NULL;
+         n++)
+    {
+        ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
+                      "name \"%s\" of an MCP server was not resolved: %s; "
+                      "addresses known before stay in use", name, error);
+    }
+
+    if (moved) {
+        *changed = 1;
+    }
+
+    ngx_time_update();
+    ngx_http_mcp_tenant_loader_resolved = ngx_current_msec;
+
+    sh = mtmcf->shm_zone->data;
+    sh->unresolved = mcp_names_unresolved(mtmcf->names);
+}
+
+
+/* A number that changes when a file was replaced, written or removed. */
+static uint64_t
+ngx_http_mcp_tenant_loader_stamp(ngx_http_mcp_tenant_main_conf_t *mtmcf)
+{
+    size_t       n, i;
+    uint64_t     stamp, parts[5];
+    struct stat  sb;
+
+    stamp = 0;
+
+    for (n = 0; n < mtmcf->config->nfiles; n++) {
+
+        if (stat(mtmcf->config->files[n], &sb) == -1) {
+            ngx_memzero(&sb, sizeof(struct stat));
+        }
+
+        parts[0] = sb.st_ino;
+        parts[1] = sb.st_size;
+        parts[2] = sb.st_mtim.tv_sec;
+        parts[3] = sb.st_mtim.tv_nsec;
+        parts[4] = sb.st_ctim.tv_nsec;
+
+        for (i = 0; i < 5; i++) {
+            stamp = (stamp ^ parts[i]) * 0x9e3779b97f4a7c15ull;
+            stamp ^= stamp >> 29;
+        }
+    }
+
+    return stamp;
+}
+
+
+/*
+ * The lock and the epoch keep the loader of an older configuration from
+ * publishing after that of a newer one.
+ */
+static ngx_int_t
+ngx_http_mcp_tenant_loader_publish(ngx_http_mcp_tenant_main_conf_t *mtmcf)
+{
+    u_char                        path[NGX_MAX_PATH];
+    uint64_t                      generation;
+    ngx_fd_t                      fd;
+    ngx_int_t                     rc;
+    ngx_http_mcp_tenant_shctx_t  *sh;
+
+    (void) ngx_snprintf(path, NGX_MAX_PATH, "%V/lock%Z",
+                        &mtmcf->state->name);
+
+    fd = open((char *) path, O_RDWR|O_CREAT|O_CLOEXEC|O_NOFOLLOW, 0600);
+
+    if (fd == NGX_INVALID_FILE || flock(fd, LOCK_EX) == -1) {
+        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, ngx_errno,
+                      "\"%s\" cannot be locked; what was loaded before goes on",
+                      path);
+
+        if (fd != NGX_INVALID_FILE) {
+            (void) ngx_close_file(fd);
+        }
+
+        return NGX_ERROR;
+    }
+
+    sh = mtmcf->shm_zone->data;
+    rc = NGX_OK;
+
+    if (sh->epoch == mtmcf->epoch) {
+
+        generation = sh->generation + 1;
+        rc = ngx_http_mcp_tenant_loader_write(mtmcf, generation);
+
+        if (rc == NGX_OK) {
+            sh->last_success = ngx_time();
+            ngx_memory_barrier();
+            sh->generation = generation;
+
+            ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
+                          "\"%V\" serves as generation %uL: %uz tenants",
+                          &mtmcf->config_file, generation,
+                          mtmcf->config->ntenants);
+
+        } else {
+            sh->last_failure = ngx_time();
+        }
+    }
+
+    (void) ngx_close_file(fd);
+
+    return rc;
+}
+
+
+static ngx_int_t
+ngx_http_mcp_tenant_loader_write(ngx_http_mcp_tenant_main_conf_t *mtmcf,
+    uint64_t generation)
+{
+    void               *block;
+    size_t              size, needed;
+    u_char              path[NGX_MAX_PATH];
+    ngx_int_t           rc;
+    const char         *error;
+    const mcp_image_t  *image;
+
+    if (mcp_image_build(mtmcf->config, &mtmcf->options, mcp_names_addresses,
+                        mtmcf->names, mtmcf->epoch, generation, &block, &size,
+                        &error)
+        != MCP_OK)
+    {
+        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                      "\"%V\" could not be compiled: %s",
+                      &mtmcf->config_file, error);
+        return NGX_ERROR;
+    }
+
+    rc = NGX_ERROR;
+    image = mcp_image_open(block, size, &error);
+
+    if (image == NULL) {
+        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                      "\"%V\" was compiled wrongly: %s",
+                      &mtmcf->config_file, error);
+        goto done;
+    }
+
+    if (ngx_http_mcp_tenant_zone_check(mtmcf->shm_zone->shm.size, image,
+                                       &needed)
+        != NGX_OK)
+    {
+        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                      "zone \"%V\" is too small for \"%V\": it has %uz bytes, "
+                      "expected at least %uz; what was loaded before goes on",
+                      &mtmcf->shm_zone->shm.name, &mtmcf->config_file,
+                      mtmcf->shm_zone->shm.size, needed);
+        goto done;
+    }
+
+    (void) ngx_snprintf(path, NGX_MAX_PATH, "%V/tenants.img%Z",
+                        &mtmcf->state->name);
+
+    if (mcp_image_write((char *) path, block, size) != MCP_OK) {
+        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, ngx_errno,
+                      "\"%s\" cannot be written; what was loaded before goes "
+                      "on", path);
+        goto done;
+    }
+
+    rc = NGX_OK;
+
+done:
+
+    free(block);
+
+    return rc;
+}

@@ -1,0 +1,375 @@
+/*
+ * Types and functions that the files of the module share.  Each file has one
+ * job, named by its suffix; core/ holds what does not need NGINX.
+ */
+
+#ifndef _NGX_HTTP_MCP_TENANT_MODULE_H_INCLUDED_
+#define _NGX_HTTP_MCP_TENANT_MODULE_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#include "core/mcp_config.h"
+#include "core/mcp_image.h"
+#include "core/mcp_key.h"
+#include "core/mcp_reason.h"
+#include "core/mcp_resolve.h"
+#include "core/mcp_rpc.h"
+
+
+#define NGX_HTTP_MCP_TENANT_HEADERS_MAX  1000
+
+#define NGX_HTTP_MCP_TENANT_AUTH_OFF     0
+#define NGX_HTTP_MCP_TENANT_AUTH_ON      1
+
+
+typedef enum {
+    NGX_HTTP_MCP_TENANT_ENDPOINT_NONE,
+    NGX_HTTP_MCP_TENANT_ENDPOINT_METRICS,
+    NGX_HTTP_MCP_TENANT_ENDPOINT_STATUS,
+    NGX_HTTP_MCP_TENANT_ENDPOINT_ERROR
+} ngx_http_mcp_tenant_endpoint_e;
+
+
+typedef enum {
+    NGX_HTTP_MCP_TENANT_ROUTE_NONE,
+    NGX_HTTP_MCP_TENANT_ROUTE_SERVERS,
+    NGX_HTTP_MCP_TENANT_ROUTE_SERVER,
+    NGX_HTTP_MCP_TENANT_ROUTE_MCP,
+    NGX_HTTP_MCP_TENANT_ROUTE_METRICS
+} ngx_http_mcp_tenant_route_e;
+
+
+/* in shared memory */
+
+typedef struct {
+    ngx_atomic_t                     identity;
+    ngx_atomic_t                     requests[MCP_REASON_COUNT];
+    ngx_atomic_t                     duration_ms;
+    ngx_atomic_t                     received;
+    ngx_atomic_t                     sent;
+} ngx_http_mcp_tenant_row_t;
+
+
+typedef struct {
+    ngx_atomic_t                     identity;
+    ngx_atomic_t                     fails;
+    ngx_atomic_t                     checked;       /* seconds */
+} ngx_http_mcp_tenant_health_t;
+
+
+/*
+ * epoch: configurations of NGINX since the zone was made; generation: images
+ * since then.  The tables of rows and health follow; both are open-addressed
+ * by identity.  The row outside the table counts requests without a tenant.
+ */
+typedef struct {
+    ngx_atomic_t                     epoch;
+    ngx_atomic_t                     generation;
+    ngx_atomic_t                     last_success;  /* Unix seconds */
+    ngx_atomic_t                     last_failure;
+    ngx_atomic_t                     unresolved;
+    ngx_uint_t                       nrows;         /* powers of two */
+    ngx_uint_t                       nhealth;
+    ngx_http_mcp_tenant_row_t        unidentified;
+    ngx_http_mcp_tenant_row_t       *rows;
+    ngx_http_mcp_tenant_health_t    *health;
+} ngx_http_mcp_tenant_shctx_t;
+
+
+/* an image as one process uses it; freed with its last reference */
+
+typedef struct {
+    const mcp_image_t               *image;
+    size_t                           size;
+    ngx_uint_t                       refs;
+    uint64_t                         generation;
+    unsigned                         mapped:1;
+} ngx_http_mcp_tenant_image_t;
+
+
+/* a location that may carry traffic, to be completed after all merges */
+
+typedef struct {
+    struct ngx_http_mcp_tenant_loc_conf_s   *conf;
+    void                                   **loc_conf;
+} ngx_http_mcp_tenant_location_t;
+
+
+typedef struct {
+    ngx_str_t                        config_file;
+    ngx_uint_t                       config_line;
+    ngx_path_t                      *state;
+    ngx_shm_zone_t                  *shm_zone;
+    ngx_msec_t                       resolve_interval;
+    ngx_str_t                        cluster_domain;
+    ngx_array_t                      upstream_allow;  /* of mcp_cidr_t */
+    ngx_array_t                      upstream_names;  /* of mcp_str_t */
+    ngx_array_t                      locations;
+    ngx_http_upstream_srv_conf_t    *upstream;
+
+    mcp_config_options_t             options;
+    mcp_config_t                    *config;
+    mcp_names_t                     *names;
+    void                            *block;
+    const mcp_image_t               *image;
+    uint64_t                         epoch;
+    uint64_t                         generation;
+
+    unsigned                         has_upstream_names:1;
+    unsigned                         used:1;
+} ngx_http_mcp_tenant_main_conf_t;
+
+
+typedef struct {
+    ngx_uint_t                       max_fails;
+    time_t                           fail_timeout;
+} ngx_http_mcp_tenant_srv_conf_t;
+
+
+typedef struct ngx_http_mcp_tenant_loc_conf_s {
+    ngx_flag_t                       enable;
+    ngx_flag_t                       auth;
+    ngx_flag_t                       upstream_verify;
+    ngx_str_t                        prefix;
+    ngx_http_complex_value_t        *from;
+    ngx_array_t                     *pass_headers;  /* of ngx_str_t */
+    ngx_http_upstream_conf_t        *upstream;
+    ngx_http_mcp_tenant_endpoint_e   endpoint;
+} ngx_http_mcp_tenant_loc_conf_t;
+
+
+/*
+ * One per main request; it survives internal redirects.  Text lies in the
+ * request, its pool or the image.  tenant, key and server are indexes into the
+ * image, MCP_IMAGE_NONE when not known; tenant is set once it is proven.
+ * requested_*: as the request named them, proven or not.
+ */
+typedef struct {
+    ngx_http_mcp_tenant_image_t     *image;
+
+    ngx_http_mcp_tenant_route_e      route;
+    mcp_reason_e                     identity;
+    mcp_reason_e                     reason;
+    uint32_t                         tenant;
+    uint32_t                         key;
+    uint32_t                         server;
+    const mcp_image_endpoint_t      *endpoint;
+    struct ngx_http_mcp_tenant_peer_s  *peer;
+
+    ngx_str_t                        requested_tenant;
+    ngx_str_t                        requested_server;
+
+    ngx_str_t                        content_type;
+    ngx_str_t                        content_encoding;
+    ngx_str_t                        origin;
+    ngx_str_t                        mcp_method;
+    ngx_str_t                        mcp_name;
+    ngx_str_t                        mcp_version;
+    ngx_str_t                        mcp_session;
+    ngx_str_t                        last_event_id;
+
+    mcp_rpc_scanner_t               *scanner;
+    mcp_rpc_result_e                 scanned;
+    mcp_reason_e                     rpc_reason;
+    ngx_str_t                        rpc_id;
+    ngx_str_t                        rpc_method;
+    ngx_str_t                        rpc_name;
+    const char                      *rpc_label;
+
+    unsigned                         identified:1;
+    unsigned                         modern:1;
+    unsigned                         waiting_body:1;
+    unsigned                         body_done:1;
+    unsigned                         allowed:1;
+    unsigned                         forwarded:1;
+    unsigned                         counted:1;
+} ngx_http_mcp_tenant_ctx_t;
+
+
+extern ngx_module_t  ngx_http_mcp_tenant_module;
+
+
+/* conf: directives and what they load */
+
+char *ngx_http_mcp_tenant_config(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_mcp_tenant_zone(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_mcp_tenant_upstream_allow(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_mcp_tenant_upstream_names(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_mcp_tenant_prefix(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_mcp_tenant_endpoint(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_mcp_tenant_pass_headers(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+
+/*
+ * Reads and compiles the configured file into mtmcf, logging every finding;
+ * NGX_ERROR refuses the configuration.
+ */
+ngx_int_t ngx_http_mcp_tenant_conf_load(ngx_conf_t *cf,
+    ngx_http_mcp_tenant_main_conf_t *mtmcf);
+
+/* Logs the findings of report, errors at level. */
+void ngx_http_mcp_tenant_conf_log(ngx_uint_t level, ngx_log_t *log,
+    mcp_report_t *report);
+
+
+/* zone */
+
+ngx_int_t ngx_http_mcp_tenant_zone_init(ngx_shm_zone_t *shm_zone,
+    void *data);
+
+/*
+ * Rows by identity, made on first use; NULL when the table is full, which
+ * ngx_http_mcp_tenant_zone_check() excludes for what the image names.
+ */
+ngx_http_mcp_tenant_row_t *ngx_http_mcp_tenant_zone_row(
+    ngx_http_mcp_tenant_shctx_t *sh, uint64_t identity);
+ngx_http_mcp_tenant_health_t *ngx_http_mcp_tenant_zone_health(
+    ngx_http_mcp_tenant_shctx_t *sh, uint64_t identity);
+
+/* Index of a health row, for arrays beside the zone. */
+#define ngx_http_mcp_tenant_zone_index(sh, row)  ((row) - (sh)->health)
+
+/* Whether a zone of size has room for the image; *ret_size: what it needs. */
+ngx_int_t ngx_http_mcp_tenant_zone_check(size_t size,
+    const mcp_image_t *image, size_t *ret_size);
+
+
+/* image: what this process uses */
+
+ngx_int_t ngx_http_mcp_tenant_image_init_process(ngx_cycle_t *cycle);
+
+/* The newest image, or NULL when a newer one cannot be mapped. */
+ngx_http_mcp_tenant_image_t *ngx_http_mcp_tenant_image_get(
+    ngx_http_mcp_tenant_main_conf_t *mtmcf, ngx_log_t *log);
+void ngx_http_mcp_tenant_image_put(ngx_http_mcp_tenant_image_t *image);
+
+
+/* loader: the helper process */
+
+ngx_int_t ngx_http_mcp_tenant_loader_init(ngx_conf_t *cf,
+    ngx_http_mcp_tenant_main_conf_t *mtmcf);
+
+
+/* identity */
+
+/* The context of the main request, or NULL when there is no memory. */
+ngx_http_mcp_tenant_ctx_t *ngx_http_mcp_tenant_ctx(ngx_http_request_t *r);
+
+/* The same when it exists, NULL otherwise. */
+ngx_http_mcp_tenant_ctx_t *ngx_http_mcp_tenant_ctx_find(
+    ngx_http_request_t *r);
+
+/*
+ * Finds out who asks for what: fills ctx and returns MCP_REASON_OK, or the
+ * reason to refuse.  Evaluated once per request.
+ */
+mcp_reason_e ngx_http_mcp_tenant_identify(ngx_http_request_t *r,
+    ngx_http_mcp_tenant_ctx_t *ctx);
+
+/* Wipes keys out of the request line, for every location. */
+ngx_int_t ngx_http_mcp_tenant_post_read_handler(ngx_http_request_t *r);
+
+
+/* body */
+
+/*
+ * Judges a JSON-RPC body that was read: fills rpc_* of ctx and returns
+ * MCP_REASON_OK or the reason to refuse.
+ */
+mcp_reason_e ngx_http_mcp_tenant_body_scan(ngx_http_request_t *r,
+    ngx_http_mcp_tenant_ctx_t *ctx);
+
+
+/* access */
+
+ngx_int_t ngx_http_mcp_tenant_access_handler(ngx_http_request_t *r);
+
+
+/* refusal: answers in the form that the route has */
+
+/* Sends the answer and finalizes the request; returns NGX_DONE. */
+ngx_int_t ngx_http_mcp_tenant_refuse(ngx_http_request_t *r,
+    ngx_http_mcp_tenant_ctx_t *ctx, mcp_reason_e reason);
+
+/* Content handler behind error_page. */
+ngx_int_t ngx_http_mcp_tenant_error_handler(ngx_http_request_t *r);
+
+
+/* output: the body of an answer that the module makes */
+
+typedef struct {
+    ngx_pool_t                      *pool;
+    ngx_chain_t                     *first;
+    ngx_chain_t                     *last;
+    off_t                            length;
+} ngx_http_mcp_tenant_out_t;
+
+
+void ngx_http_mcp_tenant_out_init(ngx_http_mcp_tenant_out_t *out,
+    ngx_pool_t *pool);
+
+/* Append copies; NGX_ERROR is lack of memory. */
+ngx_int_t ngx_http_mcp_tenant_out(ngx_http_mcp_tenant_out_t *out,
+    const void *data, size_t len);
+ngx_int_t ngx_http_mcp_tenant_out_text(ngx_http_mcp_tenant_out_t *out,
+    const char *text);
+
+/* json: a json_t that the call frees; NULL is an error. */
+ngx_int_t ngx_http_mcp_tenant_out_json(ngx_http_mcp_tenant_out_t *out,
+    void *json, size_t flags);
+
+/* Sends header and body; what a content handler returns. */
+ngx_int_t ngx_http_mcp_tenant_send(ngx_http_request_t *r, ngx_uint_t status,
+    const char *content_type, ngx_http_mcp_tenant_out_t *out);
+
+/* Sends json, indented for people; frees it. */
+ngx_int_t ngx_http_mcp_tenant_send_json(ngx_http_request_t *r, void *json);
+
+/* Adds a response header; value is not copied. */
+ngx_int_t ngx_http_mcp_tenant_add_header(ngx_http_request_t *r,
+    const char *name, ngx_str_t *value);
+
+
+/* endpoints */
+
+ngx_int_t ngx_http_mcp_tenant_servers_handler(ngx_http_request_t *r);
+ngx_int_t ngx_http_mcp_tenant_metrics_handler(ngx_http_request_t *r);
+ngx_int_t ngx_http_mcp_tenant_status_handler(ngx_http_request_t *r);
+
+/* Adds the request to the metrics of its tenant, once. */
+ngx_int_t ngx_http_mcp_tenant_log_handler(ngx_http_request_t *r);
+
+
+/* headers: what of the client's request goes on to a server */
+
+ngx_int_t ngx_http_mcp_tenant_headers_filter(ngx_http_request_t *r);
+
+
+/* upstream */
+
+char *ngx_http_mcp_tenant_peers(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+
+/* Whether this system takes an address with a tag behind it. */
+ngx_int_t ngx_http_mcp_tenant_upstream_self_test(ngx_log_t *log);
+
+/* Completes the upstream settings of the locations after all merges. */
+ngx_int_t ngx_http_mcp_tenant_upstream_settings(ngx_conf_t *cf,
+    ngx_http_mcp_tenant_main_conf_t *mtmcf);
+
+
+/* variables */
+
+ngx_int_t ngx_http_mcp_tenant_variables_add(ngx_conf_t *cf);
+
+
+#endif /* _NGX_HTTP_MCP_TENANT_MODULE_H_INCLUDED_ */
