@@ -291,7 +291,9 @@ ngx_http_mcp_tenant_path(ngx_http_request_t *r,
     u_char     *p;
     ngx_str_t   path;
 
-    if (r->http_version < NGX_HTTP_VERSION_10) {
+    if (r->http_version < NGX_HTTP_VERSION_10
+        || r->request_length >= NGX_HTTP_MCP_TENANT_HEADERS_MAX_BYTES)
+    {
         return MCP_REASON_MALFORMED_REQUEST;
     }
 
