@@ -15,6 +15,8 @@ static ngx_int_t ngx_http_mcp_tenant_conf_options(ngx_conf_t *cf,
     ngx_http_mcp_tenant_main_conf_t *mtmcf);
 static ngx_int_t ngx_http_mcp_tenant_conf_compile(ngx_conf_t *cf,
     ngx_http_mcp_tenant_main_conf_t *mtmcf);
+static void ngx_http_mcp_tenant_conf_learn(
+    ngx_http_mcp_tenant_main_conf_t *mtmcf);
 static void ngx_http_mcp_tenant_conf_cleanup(void *data);
 
 
@@ -472,6 +474,8 @@ ngx_http_mcp_tenant_conf_compile(ngx_conf_t *cf,
         return NGX_ERROR;
     }
 
+    ngx_http_mcp_tenant_conf_learn(mtmcf);
+
     if (!ngx_test_config
         && mcp_names_resolve(mtmcf->names,
                              NGX_HTTP_MCP_TENANT_RESOLVE_AT_START_MS,
@@ -510,6 +514,27 @@ ngx_http_mcp_tenant_conf_compile(ngx_conf_t *cf,
     }
 
     return NGX_OK;
+}
+
+
+/* The addresses that the loader found last, from the image it wrote. */
+static void
+ngx_http_mcp_tenant_conf_learn(ngx_http_mcp_tenant_main_conf_t *mtmcf)
+{
+    size_t              size;
+    u_char              path[NGX_MAX_PATH];
+    const char         *error;
+    const mcp_image_t  *image;
+
+    (void) ngx_snprintf(path, NGX_MAX_PATH, "%V/tenants.img%Z",
+                        &mtmcf->state->name);
+
+    image = mcp_image_map((char *) path, &size, &error);
+
+    if (image) {
+        mcp_names_learn(mtmcf->names, image);
+        (void) munmap((void *) image, size);
+    }
 }
 
 

@@ -18,8 +18,11 @@ static void ngx_http_mcp_tenant_loader_reload(
     ngx_http_mcp_tenant_main_conf_t *mtmcf, ngx_uint_t *changed);
 static void ngx_http_mcp_tenant_loader_resolve(
     ngx_http_mcp_tenant_main_conf_t *mtmcf, ngx_uint_t *changed);
+static void ngx_http_mcp_tenant_loader_refuse(
+    ngx_http_mcp_tenant_main_conf_t *mtmcf, mcp_report_t *report);
 static uint64_t ngx_http_mcp_tenant_loader_stamp(
     ngx_http_mcp_tenant_main_conf_t *mtmcf);
+static uint64_t ngx_http_mcp_tenant_loader_mix(uint64_t hash, uint64_t n);
 static ngx_int_t ngx_http_mcp_tenant_loader_publish(
     ngx_http_mcp_tenant_main_conf_t *mtmcf);
 static ngx_int_t ngx_http_mcp_tenant_loader_write(
@@ -28,6 +31,7 @@ static ngx_int_t ngx_http_mcp_tenant_loader_write(
 
 /* Of the loader process alone. */
 static uint64_t    ngx_http_mcp_tenant_loader_seen;
+static uint64_t    ngx_http_mcp_tenant_loader_refused;
 static ngx_msec_t  ngx_http_mcp_tenant_loader_resolved;
 static ngx_uint_t  ngx_http_mcp_tenant_loader_started;
 static ngx_uint_t  ngx_http_mcp_tenant_loader_behind;
@@ -73,7 +77,11 @@ ngx_http_mcp_tenant_loader_manager(void *data)
 
     stamp = ngx_http_mcp_tenant_loader_stamp(mtmcf);
 
-    if (stamp != ngx_http_mcp_tenant_loader_seen) {
+    /* what cures a refused configuration may be a file that no one read yet */
+
+    if (stamp != ngx_http_mcp_tenant_loader_seen
+        || ngx_http_mcp_tenant_loader_refused)
+    {
         ngx_http_mcp_tenant_loader_seen = stamp;
         ngx_http_mcp_tenant_loader_reload(mtmcf, &changed);
     }
@@ -100,13 +108,8 @@ static void
 ngx_http_mcp_tenant_loader_reload(ngx_http_mcp_tenant_main_conf_t *mtmcf,
     ngx_uint_t *changed)
 {
-    ngx_log_t                    *log;
-    mcp_report_t                 *report;
-    mcp_config_t                 *config;
-    ngx_http_mcp_tenant_shctx_t  *sh;
-
-    log = ngx_cycle->log;
-    sh = mtmcf->shm_zone->data;
+    mcp_report_t  *report;
+    mcp_config_t  *config;
 
     report = mcp_report_new();
     if (report == NULL) {
@@ -117,16 +120,12 @@ ngx_http_mcp_tenant_loader_reload(ngx_http_mcp_tenant_main_conf_t *mtmcf,
                         report, &config)
         != MCP_OK)
     {
-        ngx_http_mcp_tenant_conf_log(NGX_LOG_ERR, log, report);
-        ngx_log_error(NGX_LOG_ERR, log, 0,
-                      "\"%V\" is refused; what was loaded before goes on",
-                      &mtmcf->config_file);
-
-        sh->last_failure = ngx_time();
+        ngx_http_mcp_tenant_loader_refuse(mtmcf, report);
         mcp_report_free(report);
-
         return;
     }
+
+    ngx_http_mcp_tenant_loader_refused = 0;
 
     if (ngx_memcmp(config->digest, mtmcf->config->digest,
                    sizeof(config->digest))
@@ -137,7 +136,7 @@ ngx_http_mcp_tenant_loader_reload(ngx_http_mcp_tenant_main_conf_t *mtmcf,
         return;
     }
 
-    ngx_http_mcp_tenant_conf_log(NGX_LOG_ERR, log, report);
+    ngx_http_mcp_tenant_conf_log(NGX_LOG_ERR, ngx_cycle->log, report);
     mcp_report_free(report);
 
     if (mcp_names_set(mtmcf->names, config) != MCP_OK) {
@@ -149,6 +148,40 @@ ngx_http_mcp_tenant_loader_reload(ngx_http_mcp_tenant_main_conf_t *mtmcf,
     mtmcf->config = config;
 
     *changed = 1;
+}
+
+
+/* Says what is wrong once, not with every look at the same mistakes. */
+static void
+ngx_http_mcp_tenant_loader_refuse(ngx_http_mcp_tenant_main_conf_t *mtmcf,
+    mcp_report_t *report)
+{
+    size_t                        n;
+    uint64_t                      hash;
+    const char                   *p;
+    ngx_http_mcp_tenant_shctx_t  *sh;
+
+    hash = 1;
+
+    for (n = 0; n < mcp_report_lines(report); n++) {
+        for (p = mcp_report_line(report, n, NULL); *p; p++) {
+            hash = ngx_http_mcp_tenant_loader_mix(hash, (u_char) *p);
+        }
+    }
+
+    if (hash == ngx_http_mcp_tenant_loader_refused) {
+        return;
+    }
+
+    ngx_http_mcp_tenant_loader_refused = hash ? hash : 1;
+
+    ngx_http_mcp_tenant_conf_log(NGX_LOG_ERR, ngx_cycle->log, report);
+    ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                  "\"%V\" is refused; what was loaded before goes on",
+                  &mtmcf->config_file);
+
+    sh = mtmcf->shm_zone->data;
+    sh->last_failure = ngx_time();
 }
 
 
@@ -215,12 +248,20 @@ ngx_http_mcp_tenant_loader_stamp(ngx_http_mcp_tenant_main_conf_t *mtmcf)
         parts[4] = sb.st_ctim.tv_nsec;
 
         for (i = 0; i < 5; i++) {
-            stamp = (stamp ^ parts[i]) * 0x9e3779b97f4a7c15ull;
-            stamp ^= stamp >> 29;
+            stamp = ngx_http_mcp_tenant_loader_mix(stamp, parts[i]);
         }
     }
 
     return stamp;
+}
+
+
+static uint64_t
+ngx_http_mcp_tenant_loader_mix(uint64_t hash, uint64_t n)
+{
+    hash = (hash ^ n) * 0x9e3779b97f4a7c15ull;
+
+    return hash ^ (hash >> 29);
 }
 
 

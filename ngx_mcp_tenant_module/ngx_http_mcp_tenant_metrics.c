@@ -160,7 +160,8 @@ ngx_http_mcp_tenant_log_handler(ngx_http_request_t *r)
     ms = (ngx_msec_int_t) ((tp->sec - r->start_sec) * 1000
                            + (tp->msec - r->start_msec));
 
-    (void) ngx_atomic_fetch_add(&row->requests[ctx->reason], 1);
+    (void) ngx_atomic_fetch_add(
+               &row->requests[ngx_http_mcp_tenant_final_reason(r, ctx)], 1);
     (void) ngx_atomic_fetch_add(&row->duration_ms, ngx_max(ms, 0));
     (void) ngx_atomic_fetch_add(&row->received, r->request_length);
     (void) ngx_atomic_fetch_add(&row->sent, r->connection->sent);

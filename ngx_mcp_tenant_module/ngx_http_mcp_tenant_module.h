@@ -301,6 +301,10 @@ ngx_int_t ngx_http_mcp_tenant_access_handler(ngx_http_request_t *r);
 ngx_int_t ngx_http_mcp_tenant_refuse(ngx_http_request_t *r,
     ngx_http_mcp_tenant_ctx_t *ctx, mcp_reason_e reason);
 
+/* What logs and metrics call the outcome, once the answer is known. */
+mcp_reason_e ngx_http_mcp_tenant_final_reason(ngx_http_request_t *r,
+    ngx_http_mcp_tenant_ctx_t *ctx);
+
 /* Content handler behind error_page. */
 ngx_int_t ngx_http_mcp_tenant_error_handler(ngx_http_request_t *r);
 

@@ -106,6 +106,30 @@ ngx_http_mcp_tenant_error_handler(ngx_http_request_t *r)
 }
 
 
+mcp_reason_e
+ngx_http_mcp_tenant_final_reason(ngx_http_request_t *r,
+    ngx_http_mcp_tenant_ctx_t *ctx)
+{
+    ngx_uint_t  status;
+
+    status = r->headers_out.status;
+
+    if (status == NGX_HTTP_CLIENT_CLOSED_REQUEST
+        && (ctx->allowed || ctx->reason == MCP_REASON_NONE))
+    {
+        return MCP_REASON_CLIENT_CLOSED;
+    }
+
+    /* NGINX ended it while the body was read */
+
+    if (ctx->reason == MCP_REASON_NONE && status >= NGX_HTTP_BAD_REQUEST) {
+        return ngx_http_mcp_tenant_reason_of_status(status);
+    }
+
+    return ctx->reason;
+}
+
+
 static mcp_reason_e
 ngx_http_mcp_tenant_reason_of_status(ngx_uint_t status)
 {

@@ -160,7 +160,10 @@ static ngx_int_t
 ngx_http_mcp_tenant_variable_text(ngx_http_request_t *r,
     ngx_http_mcp_tenant_ctx_t *ctx, uintptr_t data, ngx_str_t *ret_text)
 {
-    const char  *word;
+    const char    *word;
+    mcp_reason_e   reason;
+
+    reason = ngx_http_mcp_tenant_final_reason(r->main, ctx);
 
     switch (data) {
 
@@ -181,13 +184,12 @@ ngx_http_mcp_tenant_variable_text(ngx_http_request_t *r,
         return NGX_OK;
 
     case NGX_HTTP_MCP_TENANT_VAR_DECISION:
-        word = ctx->reason == MCP_REASON_NONE ? ""
+        word = reason == MCP_REASON_NONE ? ""
                : ctx->allowed ? "allow" : "deny";
         break;
 
     case NGX_HTTP_MCP_TENANT_VAR_REASON:
-        word = ctx->reason == MCP_REASON_NONE ? ""
-               : mcp_reason(ctx->reason)->word;
+        word = reason == MCP_REASON_NONE ? "" : mcp_reason(reason)->word;
         break;
 
     case NGX_HTTP_MCP_TENANT_VAR_UPSTREAM_URL:

@@ -61,6 +61,7 @@ static void mcp_names_free_table(mcp_names_t *names);
 static int mcp_names_collect(mcp_names_t *names, const mcp_config_t *config);
 static int mcp_names_own(mcp_names_t *names);
 static void mcp_names_inherit(mcp_names_t *names, const mcp_names_t *old);
+static int mcp_name_learn(mcp_name_t *name, const mcp_address_t *address);
 static uint32_t *mcp_names_slot(const mcp_names_t *names, const char *text,
     size_t len);
 static mcp_name_t *mcp_names_find(const mcp_names_t *names, const char *text,
@@ -275,6 +276,65 @@ mcp_names_inherit(mcp_names_t *names, const mcp_names_t *old)
 
         known->addresses = NULL;
     }
+}
+
+
+void
+mcp_names_learn(mcp_names_t *names, const mcp_image_t *image)
+{
+    size_t                       len;
+    uint32_t                     n;
+    mcp_str_t                    authority;
+    const char                  *colon;
+    mcp_name_t                  *name;
+    const mcp_image_endpoint_t  *endpoint;
+
+    for (n = 0; n < mcp_image_nendpoints(image); n++) {
+
+        endpoint = mcp_image_endpoint(image, n);
+        authority = mcp_image_text(image, &endpoint->authority);
+
+        colon = memchr(authority.data, ':', authority.len);
+        len = colon ? (size_t) (colon - authority.data) : authority.len;
+
+        name = mcp_names_find(names, authority.data, len);
+
+        if (name && mcp_name_learn(name, &endpoint->address) != MCP_OK) {
+            return;
+        }
+    }
+}
+
+
+static int
+mcp_name_learn(mcp_name_t *name, const mcp_address_t *address)
+{
+    mcp_address_t  *addresses;
+
+    if (name->round || name->naddresses == MCP_IMAGE_NAME_ADDRESSES_MAX) {
+        return MCP_OK;
+    }
+
+    addresses = mcp_alloc((name->naddresses + 1) * sizeof(mcp_address_t));
+    if (addresses == NULL) {
+        return MCP_ERROR;
+    }
+
+    if (name->naddresses) {
+        memcpy(addresses, name->addresses,
+               name->naddresses * sizeof(mcp_address_t));
+        free(name->addresses);
+    }
+
+    addresses[name->naddresses] = *address;
+
+    /* several servers may have the name; ports are the URL's */
+
+    name->naddresses = (uint32_t) mcp_target_sort(addresses,
+                                                  name->naddresses + 1u);
+    name->addresses = addresses;
+
+    return MCP_OK;
 }
 
 

@@ -13,6 +13,7 @@
 
 #include "mcp_address.h"
 #include "mcp_config.h"
+#include "mcp_image.h"
 
 
 typedef struct mcp_names_s  mcp_names_t;
@@ -27,6 +28,12 @@ void mcp_names_free(mcp_names_t *names);
  * are no literal addresses; those it knew keep their addresses.
  */
 int mcp_names_set(mcp_names_t *names, const mcp_config_t *config);
+
+/*
+ * Gives names without an address those that they had in image, so that a
+ * start with a slow name server goes on where the last run was.
+ */
+void mcp_names_learn(mcp_names_t *names, const mcp_image_t *image);
 
 /*
  * Asks for every name, timeout_ms in all, and returns when all have answered

@@ -72,7 +72,12 @@ size_t mcp_rpc_scanner_size(void);
 mcp_rpc_scanner_t *mcp_rpc_init(void *memory, mcp_rpc_handler_pt handler,
     void *data);
 
-/* Returns MCP_RPC_DONE when more input is welcome. */
+/*
+ * Returns MCP_RPC_DONE when more input is welcome.  MCP_RPC_INVALID comes
+ * from mcp_rpc_finish() only: up to then the body may prove to be no JSON,
+ * and the id may still come.  No message is handed over from the first
+ * invalid one on.
+ */
 mcp_rpc_result_e mcp_rpc_feed(mcp_rpc_scanner_t *scanner, const char *text,
     size_t len);
 
@@ -81,13 +86,16 @@ mcp_rpc_result_e mcp_rpc_finish(mcp_rpc_scanner_t *scanner);
 
 bool mcp_rpc_is_batch(const mcp_rpc_scanner_t *scanner);
 
-/* Offset of the byte that made the body wrong, and what was wrong. */
+/*
+ * Offset of the byte that made the body wrong, and what was wrong, in words
+ * that hold nothing of the body; NULL when nothing was.
+ */
 size_t mcp_rpc_error_offset(const mcp_rpc_scanner_t *scanner);
 const char *mcp_rpc_error(const mcp_rpc_scanner_t *scanner);
 
 /*
  * The id of the top-level message as far as it is known, also after an
- * error: len 0 when it is not.
+ * error: len 0 when it is not, when there were two, and for a batch.
  */
 mcp_str_t mcp_rpc_id(const mcp_rpc_scanner_t *scanner);
 
