@@ -62,6 +62,10 @@ ngx_http_mcp_tenant_loader_manager(void *data)
 
     sh = mtmcf->shm_zone->data;
 
+    /* its only children are those that resolve names, which it waits for */
+
+    (void) signal(SIGCHLD, SIG_DFL);
+
     /* a newer configuration of NGINX has a loader of its own */
 
     if (sh->epoch != mtmcf->epoch) {
