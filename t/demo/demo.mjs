@@ -193,11 +193,13 @@ async function main() {
             new Promise((resolve) => {
                 stop = resolve;
             }),
-            gateway.ended.then(() => {
+            gateway.ended.then(() => 'ended'),
+        ]).then((why) => {
+            if (why === 'ended') {
                 wrong++;
                 say('NGINX ended by itself: build/demo/logs/error.log');
-            }),
-        ]);
+            }
+        });
         say();
         say('Stopping.');
     }
