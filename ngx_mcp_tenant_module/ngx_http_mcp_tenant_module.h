@@ -62,9 +62,9 @@ typedef struct {
 
 
 /*
- * epoch: configurations of NGINX since the zone was made; generation: images
- * since then.  The tables of rows and health follow; both are open-addressed
- * by identity.  The row outside the table counts requests without a tenant.
+ * epoch: grows with every configuration of NGINX, from a random start;
+ * generation: images since the zone was made.  Rows and health are tables,
+ * open-addressed by identity; the row outside counts requests without a tenant.
  */
 typedef struct {
     ngx_atomic_t                     epoch;
