@@ -66,20 +66,22 @@ cli: $(CLI)
 units: $(UNITS)
 
 $(CLI): $(CLI_OBJS) $(OBJ)/core.a
-	$(LINK) -o $@ $^ $(LIBS)
+	@echo 'ld $@'
+	@$(LINK) -o $@ $^ $(LIBS)
 
 $(OBJ)/core.a: $(CORE_OBJS)
-	rm -f $@
-	ar rcs $@ $^
+	@rm -f $@
+	@ar rcs $@ $^
 
 $(OBJ)/t/unit/%: $(OBJ)/t/unit/%.o $(OBJ)/core.a
-	$(LINK) -o $@ $^ $(LIBS)
+	@$(LINK) -o $@ $^ $(LIBS)
 
 .SECONDARY:
 
 $(OBJ)/%.o: %.c $(OBJ)/settings
 	@mkdir -p $(@D)
-	$(COMPILE) -MMD -MP -c -o $@ $<
+	@echo 'cc $<'
+	@$(COMPILE) -MMD -MP -c -o $@ $<
 
 # Changes only when what it says changes, so that another compiler or a
 # removed source file rebuilds, and nothing else does.
