@@ -56,6 +56,12 @@ static const mcp_field_t  mcp_keys_keys[] = {
 };
 
 
+static const mcp_field_words_t  mcp_keys_server_words = {
+    "servers", "a server", mcp_text_is_label,
+    "the id of a server of this tenant's catalog", false
+};
+
+
 bool
 mcp_keys_read(mcp_load_t *load, const mcp_yaml_node_t *node,
     mcp_set_t *digests, mcp_tenant_t *tenant)
@@ -127,10 +133,9 @@ mcp_keys_one(mcp_load_t *load, const mcp_yaml_node_t *node,
 
     if (v[MCP_KEYS_SERVERS]) {
         key->narrowed = true;
-        (void) mcp_field_words(load, v[MCP_KEYS_SERVERS], "servers",
-                               "a server", mcp_text_is_label,
-                               "the id of a server of this tenant's catalog",
-                               &key->servers, &key->nservers);
+        (void) mcp_field_words(load, v[MCP_KEYS_SERVERS],
+                               &mcp_keys_server_words, &key->servers,
+                               &key->nservers);
     }
 
     if (v[MCP_KEYS_QUOTAS]) {

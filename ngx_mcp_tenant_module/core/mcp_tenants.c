@@ -64,6 +64,18 @@ static const mcp_field_t  mcp_tenants_keys[] = {
 };
 
 
+static const mcp_field_words_t  mcp_tenants_origin_words = {
+    "allowed_origins", "an origin", mcp_tenants_is_origin,
+    "scheme://host or scheme://host:port in lower case, without a default "
+    "port, as browsers send it", false
+};
+
+static const mcp_field_words_t  mcp_tenants_secret_words = {
+    "secrets", "a secret", mcp_secret_is_grant,
+    "the NAME of a variable, or file:PATH", true
+};
+
+
 void
 mcp_tenants_read(mcp_load_t *load, const mcp_yaml_node_t *root)
 {
@@ -169,20 +181,15 @@ mcp_tenants_one(mcp_load_t *load, const mcp_yaml_node_t *node,
 
     if (v[MCP_TENANTS_ALLOWED_ORIGINS]) {
         (void) mcp_field_words(load, v[MCP_TENANTS_ALLOWED_ORIGINS],
-                               "allowed_origins", "an origin",
-                               mcp_tenants_is_origin,
-                               "scheme://host or scheme://host:port in lower "
-                               "case, as browsers send it",
+                               &mcp_tenants_origin_words,
                                &tenant->allowed_origins,
                                &tenant->nallowed_origins);
     }
 
     if (v[MCP_TENANTS_SECRETS]) {
         work->grants_whole = mcp_field_words(load, v[MCP_TENANTS_SECRETS],
-                                             "secrets", "a secret",
-                                             mcp_secret_is_grant,
-                                             "NAME of a variable, or "
-                                             "file:PATH", &tenant->secrets,
+                                             &mcp_tenants_secret_words,
+                                             &tenant->secrets,
                                              &tenant->nsecrets);
     }
 

@@ -407,9 +407,9 @@ mcp_url_read_path(mcp_load_t *load, const mcp_yaml_node_t *node,
     }
 
     if (text.len == 0 || text.len > MCP_URL_MAX_LEN || text.data[0] != '/') {
-        mcp_field_error(load, node, "found no path as %s, expected \"/\" and "
-                        "at most %d bytes, such as /mcp", name,
-                        MCP_URL_MAX_LEN);
+        mcp_field_error(load, node, "found a text that is no path as %s, "
+                        "expected \"/\" and at most %d bytes, such as /mcp",
+                        name, MCP_URL_MAX_LEN);
         return false;
     }
 

@@ -52,6 +52,7 @@ typedef struct {
 } mcp_yaml_reader_t;
 
 
+static void mcp_yaml_break_off(mcp_yaml_node_t *node);
 static void mcp_yaml_event(mcp_yaml_reader_t *reader,
     const yaml_event_t *event);
 static void mcp_yaml_node(mcp_yaml_reader_t *reader,
@@ -123,13 +124,33 @@ mcp_yaml_parse(mcp_arena_t *arena, const char *file, const char *text,
     yaml_parser_delete(&parser);
 
     while (reader.depth) {
-        reader.frames[reader.depth - 1].node->partial = true;
         mcp_yaml_close(&reader);
+    }
+
+    if (reader.failed) {
+        mcp_yaml_break_off(reader.root);
     }
 
     *ret_root = reader.root;
 
     return reader.failed || reader.errors ? MCP_ERROR : MCP_OK;
+}
+
+
+/*
+ * The last node of each level may lack something, whether it was still open
+ * or the mistake itself, such as a wrong indent, seemed to close it.
+ */
+static void
+mcp_yaml_break_off(mcp_yaml_node_t *node)
+{
+    while (node) {
+        node->partial = true;
+
+        for (node = node->children; node && node->next; node = node->next) {
+            /* void */
+        }
+    }
 }
 
 
