@@ -1,15 +1,16 @@
 /*
- * The subcommands of mcp-tenant.
+ * The subcommands of mcp-tenant.  Each gets the arguments from its own name
+ * on and returns the exit status: 0, 1 for a finding or failure, 2 for wrong
+ * usage.
  */
 
 #ifndef _COMMANDS_H_INCLUDED_
 #define _COMMANDS_H_INCLUDED_
 
 
-/*
- * argv[0] is the word of the subcommand.  Returns the exit status: 0, 1 when
- * the work failed, 2 for a wrong usage.
- */
+#define MCP_CMD_USAGE  2
+
+
 int mcp_cmd_check(int argc, char **argv);
 int mcp_cmd_keygen(int argc, char **argv);
 

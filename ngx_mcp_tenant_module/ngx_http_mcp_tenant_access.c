@@ -7,10 +7,10 @@
 
 static mcp_reason_e ngx_http_mcp_tenant_ladder(ngx_http_request_t *r,
     ngx_http_mcp_tenant_ctx_t *ctx);
-static mcp_reason_e ngx_http_mcp_tenant_server(ngx_http_request_t *r,
+static mcp_reason_e ngx_http_mcp_tenant_server(
     ngx_http_mcp_tenant_ctx_t *ctx);
 static mcp_reason_e ngx_http_mcp_tenant_mcp(ngx_http_request_t *r,
-    ngx_http_mcp_tenant_ctx_t *ctx);
+    ngx_http_mcp_tenant_ctx_t *ctx, mcp_reason_e body);
 static mcp_reason_e ngx_http_mcp_tenant_protocol(ngx_http_request_t *r,
     ngx_http_mcp_tenant_ctx_t *ctx);
 static mcp_reason_e ngx_http_mcp_tenant_server_active(
@@ -81,7 +81,13 @@ static mcp_reason_e
 ngx_http_mcp_tenant_ladder(ngx_http_request_t *r,
     ngx_http_mcp_tenant_ctx_t *ctx)
 {
-    mcp_reason_e  reason;
+    mcp_reason_e  server, body;
+
+    /* looked at before it is their turn: a refusal can then echo the id */
+
+    server = ngx_http_mcp_tenant_server(ctx);
+    body = ctx->body_done ? ngx_http_mcp_tenant_body_scan(r, ctx)
+                          : MCP_REASON_OK;
 
     if (!ngx_http_mcp_tenant_origin_allowed(ctx)) {
         return MCP_REASON_ORIGIN_NOT_ALLOWED;
@@ -91,13 +97,12 @@ ngx_http_mcp_tenant_ladder(ngx_http_request_t *r,
         return MCP_REASON_NOT_FOUND;
     }
 
-    reason = ngx_http_mcp_tenant_server(r, ctx);
-    if (reason != MCP_REASON_OK) {
-        return reason;
+    if (server != MCP_REASON_OK) {
+        return server;
     }
 
     if (ctx->route == NGX_HTTP_MCP_TENANT_ROUTE_MCP) {
-        return ngx_http_mcp_tenant_mcp(r, ctx);
+        return ngx_http_mcp_tenant_mcp(r, ctx, body);
     }
 
     if (!(r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD))) {
@@ -108,9 +113,9 @@ ngx_http_mcp_tenant_ladder(ngx_http_request_t *r,
 }
 
 
+/* Finds the server that the path names, when the key may reach it. */
 static mcp_reason_e
-ngx_http_mcp_tenant_server(ngx_http_request_t *r,
-    ngx_http_mcp_tenant_ctx_t *ctx)
+ngx_http_mcp_tenant_server(ngx_http_mcp_tenant_ctx_t *ctx)
 {
     uint32_t            server;
     const mcp_image_t  *image;
@@ -143,7 +148,8 @@ ngx_http_mcp_tenant_server(ngx_http_request_t *r,
 
 
 static mcp_reason_e
-ngx_http_mcp_tenant_mcp(ngx_http_request_t *r, ngx_http_mcp_tenant_ctx_t *ctx)
+ngx_http_mcp_tenant_mcp(ngx_http_request_t *r, ngx_http_mcp_tenant_ctx_t *ctx,
+    mcp_reason_e body)
 {
     mcp_reason_e  reason;
 
@@ -152,14 +158,8 @@ ngx_http_mcp_tenant_mcp(ngx_http_request_t *r, ngx_http_mcp_tenant_ctx_t *ctx)
         return reason;
     }
 
-    if (r->method == NGX_HTTP_POST) {
-        reason = ngx_http_mcp_tenant_body_scan(r, ctx);
-        if (reason != MCP_REASON_OK) {
-            return reason;
-        }
-    }
-
-    return ngx_http_mcp_tenant_server_active(ctx);
+    return body == MCP_REASON_OK ? ngx_http_mcp_tenant_server_active(ctx)
+                                 : body;
 }
 
 

@@ -209,9 +209,9 @@ ngx_http_mcp_tenant_prefix(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 invalid:
 
     ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                       "invalid prefix \"%V\", expected a path such as \"/mcp\" "
-                       "of letters, digits, \"-\", \"_\" and \"/\", without "
-                       "a slash at its end", &value[1]);
+                       "invalid prefix \"%V\", expected a path such as "
+                       "\"/gateway\" of letters, digits, \"-\", \"_\" and "
+                       "\"/\", without a slash at its end", &value[1]);
 
     return NGX_CONF_ERROR;
 }

@@ -283,19 +283,11 @@ ngx_http_mcp_tenant_judge(ngx_http_request_t *r,
 }
 
 
-/* Finds the route, and the tenant and server that the path names. */
-static mcp_reason_e
-ngx_http_mcp_tenant_path(ngx_http_request_t *r,
-    ngx_http_mcp_tenant_ctx_t *ctx, ngx_http_mcp_tenant_loc_conf_t *mtlcf)
+ngx_str_t
+ngx_http_mcp_tenant_raw_path(ngx_http_request_t *r)
 {
     u_char     *p;
     ngx_str_t   path;
-
-    if (r->http_version < NGX_HTTP_VERSION_10
-        || r->request_length >= NGX_HTTP_MCP_TENANT_HEADERS_MAX_BYTES)
-    {
-        return MCP_REASON_MALFORMED_REQUEST;
-    }
 
     path = r->unparsed_uri;
 
@@ -303,6 +295,25 @@ ngx_http_mcp_tenant_path(ngx_http_request_t *r,
     if (p) {
         path.len = p - path.data;
     }
+
+    return path;
+}
+
+
+/* Finds the route, and the tenant and server that the path names. */
+static mcp_reason_e
+ngx_http_mcp_tenant_path(ngx_http_request_t *r,
+    ngx_http_mcp_tenant_ctx_t *ctx, ngx_http_mcp_tenant_loc_conf_t *mtlcf)
+{
+    ngx_str_t  path;
+
+    if (r->http_version < NGX_HTTP_VERSION_10
+        || r->request_length >= NGX_HTTP_MCP_TENANT_HEADERS_MAX_BYTES)
+    {
+        return MCP_REASON_MALFORMED_REQUEST;
+    }
+
+    path = ngx_http_mcp_tenant_raw_path(r);
 
     if (!ngx_http_mcp_tenant_path_is_plain(&path)) {
         return MCP_REASON_MALFORMED_PATH;

@@ -406,7 +406,6 @@ ngx_http_mcp_tenant_create_loc_conf(ngx_conf_t *cf)
      * set by ngx_pcalloc():
      *
      *     mtlcf->prefix = { 0, NULL };
-     *     mtlcf->upstream = NULL;
      *     mtlcf->endpoint = NGX_HTTP_MCP_TENANT_ENDPOINT_NONE;
      */
 

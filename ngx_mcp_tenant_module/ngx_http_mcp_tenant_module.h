@@ -62,9 +62,9 @@ typedef struct {
 
 
 /*
- * epoch: configurations of NGINX since the zone was made; generation: images
- * since then.  The tables of rows and health follow; both are open-addressed
- * by identity.  The row outside the table counts requests without a tenant.
+ * epoch: grows with every configuration of NGINX, from a random start;
+ * generation: images since the zone was made.  Rows and health are tables,
+ * open-addressed by identity; the row outside counts requests without a tenant.
  */
 typedef struct {
     ngx_atomic_t                     epoch;
@@ -137,7 +137,6 @@ typedef struct ngx_http_mcp_tenant_loc_conf_s {
     ngx_str_t                        prefix;
     ngx_http_complex_value_t        *from;
     ngx_array_t                     *pass_headers;  /* of ngx_str_t */
-    ngx_http_upstream_conf_t        *upstream;
     ngx_http_mcp_tenant_endpoint_e   endpoint;
 } ngx_http_mcp_tenant_loc_conf_t;
 
@@ -172,9 +171,6 @@ typedef struct {
     ngx_str_t                        mcp_session;
     ngx_str_t                        last_event_id;
 
-    mcp_rpc_scanner_t               *scanner;
-    mcp_rpc_result_e                 scanned;
-    mcp_reason_e                     rpc_reason;
     ngx_str_t                        rpc_id;
     ngx_str_t                        rpc_method;
     ngx_str_t                        rpc_name;
@@ -276,6 +272,9 @@ ngx_http_mcp_tenant_ctx_t *ngx_http_mcp_tenant_ctx_find(
 mcp_reason_e ngx_http_mcp_tenant_identify(ngx_http_request_t *r,
     ngx_http_mcp_tenant_ctx_t *ctx);
 
+/* The path as it stood in the request line, without the query. */
+ngx_str_t ngx_http_mcp_tenant_raw_path(ngx_http_request_t *r);
+
 /* Wipes keys out of the request line, for every location. */
 ngx_int_t ngx_http_mcp_tenant_post_read_handler(ngx_http_request_t *r);
 
@@ -367,7 +366,7 @@ char *ngx_http_mcp_tenant_peers(ngx_conf_t *cf, ngx_command_t *cmd,
 /* Whether this system takes an address with a tag behind it. */
 ngx_int_t ngx_http_mcp_tenant_upstream_self_test(ngx_log_t *log);
 
-/* Completes the upstream settings of the locations after all merges. */
+/* Sets what isolation needs in the proxied locations, after all merges. */
 ngx_int_t ngx_http_mcp_tenant_upstream_settings(ngx_conf_t *cf,
     ngx_http_mcp_tenant_main_conf_t *mtmcf);
 

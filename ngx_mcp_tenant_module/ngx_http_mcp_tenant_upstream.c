@@ -230,8 +230,9 @@ ngx_http_mcp_tenant_upstream_init(ngx_conf_t *cf,
 
 
 /*
- * Every location with "mcp_tenant on" gets its upstream settings in a copy
- * that holds what isolation needs, whatever the location says or forgets.
+ * Sets what isolation needs in the proxy's settings of every location with
+ * "mcp_tenant on", whatever the location says or forgets; also for upstream
+ * blocks that are not ours.
  */
 ngx_int_t
 ngx_http_mcp_tenant_upstream_settings(ngx_conf_t *cf,
@@ -239,7 +240,7 @@ ngx_http_mcp_tenant_upstream_settings(ngx_conf_t *cf,
 {
     ngx_uint_t                       i;
     ngx_hash_init_t                  hash;
-    ngx_http_upstream_conf_t        *proxy, *copy, none;
+    ngx_http_upstream_conf_t        *conf, none;
     ngx_http_mcp_tenant_location_t  *location;
 
     extern ngx_module_t  ngx_http_proxy_module;
@@ -254,18 +255,10 @@ ngx_http_mcp_tenant_upstream_settings(ngx_conf_t *cf,
 
         /* the proxy's settings start with those of its upstream */
 
-        proxy = location[i].loc_conf[ngx_http_proxy_module.ctx_index];
+        conf = location[i].loc_conf[ngx_http_proxy_module.ctx_index];
 
-        copy = ngx_palloc(cf->pool, sizeof(ngx_http_upstream_conf_t));
-        if (copy == NULL) {
-            return NGX_ERROR;
-        }
-
-        *copy = *proxy;
-
-        copy->buffering = 0;
-        copy->cyclic_temp_file = 0;
-        copy->ignore_headers |= NGX_HTTP_UPSTREAM_IGN_XA_REDIRECT
+        conf->buffering = 0;
+        conf->ignore_headers |= NGX_HTTP_UPSTREAM_IGN_XA_REDIRECT
                                 |NGX_HTTP_UPSTREAM_IGN_XA_EXPIRES
                                 |NGX_HTTP_UPSTREAM_IGN_XA_LIMIT_RATE
                                 |NGX_HTTP_UPSTREAM_IGN_XA_CHARSET
@@ -274,26 +267,26 @@ ngx_http_mcp_tenant_upstream_settings(ngx_conf_t *cf,
                                 |NGX_HTTP_UPSTREAM_IGN_SET_COOKIE
                                 |NGX_HTTP_UPSTREAM_IGN_VARY;
 #if (NGX_HTTP_SSL)
-        copy->ssl_name = NULL;
-        copy->ssl_server_name = 1;
-        copy->ssl_verify = location[i].conf->upstream_verify;
+        conf->ssl_name = NULL;
+        conf->ssl_server_name = 1;
+        conf->ssl_verify = location[i].conf->upstream_verify;
 #endif
+
+        /* a parent that has nothing in common makes NGINX build the hash */
 
         ngx_memzero(&none, sizeof(ngx_http_upstream_conf_t));
         none.hide_headers = NGX_CONF_UNSET_PTR;
         none.pass_headers = NGX_CONF_UNSET_PTR;
 
-        ngx_memzero(&copy->hide_headers_hash, sizeof(ngx_hash_t));
+        ngx_memzero(&conf->hide_headers_hash, sizeof(ngx_hash_t));
 
-        if (ngx_http_upstream_hide_headers_hash(cf, copy, &none,
+        if (ngx_http_upstream_hide_headers_hash(cf, conf, &none,
                                              ngx_http_mcp_tenant_hide_headers,
                                              &hash)
             != NGX_OK)
         {
             return NGX_ERROR;
         }
-
-        location[i].conf->upstream = copy;
     }
 
     return NGX_OK;
@@ -317,7 +310,7 @@ ngx_http_mcp_tenant_upstream_init_peer(ngx_http_request_t *r,
     mtmcf = ngx_http_get_module_main_conf(r, ngx_http_mcp_tenant_module);
 
     if (ctx == NULL || !ctx->allowed || ctx->server == MCP_IMAGE_NONE
-        || r != r->main || mtlcf->upstream == NULL)
+        || r != r->main || !mtlcf->enable)
     {
         ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
                       "\"mcp_tenant_peers\" was reached by a request that "
@@ -343,9 +336,6 @@ ngx_http_mcp_tenant_upstream_init_peer(ngx_http_request_t *r,
     if (peer->tried == NULL) {
         return NGX_ERROR;
     }
-
-    u->conf = mtlcf->upstream;
-    u->buffering = u->conf->buffering;
 
     if (ngx_http_mcp_tenant_upstream_request(r, peer) != NGX_OK) {
         return NGX_ERROR;

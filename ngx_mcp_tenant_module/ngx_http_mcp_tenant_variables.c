@@ -8,6 +8,7 @@
 typedef enum {
     NGX_HTTP_MCP_TENANT_VAR_ID,
     NGX_HTTP_MCP_TENANT_VAR_REQUESTED,
+    NGX_HTTP_MCP_TENANT_VAR_PATH,
     NGX_HTTP_MCP_TENANT_VAR_KEY_NAME,
     NGX_HTTP_MCP_TENANT_VAR_NAMESPACE,
     NGX_HTTP_MCP_TENANT_VAR_SERVER,
@@ -42,6 +43,9 @@ static ngx_http_variable_t  ngx_http_mcp_tenant_vars[] = {
 
     { ngx_string("mcp_tenant_requested"), NULL, ngx_http_mcp_tenant_variable,
       NGX_HTTP_MCP_TENANT_VAR_REQUESTED, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("mcp_tenant_path"), NULL, ngx_http_mcp_tenant_variable,
+      NGX_HTTP_MCP_TENANT_VAR_PATH, NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
     { ngx_string("mcp_tenant_key_name"), NULL, ngx_http_mcp_tenant_variable,
       NGX_HTTP_MCP_TENANT_VAR_KEY_NAME, NGX_HTTP_VAR_NOCACHEABLE, 0 },
@@ -169,6 +173,10 @@ ngx_http_mcp_tenant_variable_text(ngx_http_request_t *r,
 
     case NGX_HTTP_MCP_TENANT_VAR_REQUESTED:
         *ret_text = ctx->requested_tenant;
+        return NGX_OK;
+
+    case NGX_HTTP_MCP_TENANT_VAR_PATH:
+        *ret_text = ngx_http_mcp_tenant_raw_path(r->main);
         return NGX_OK;
 
     case NGX_HTTP_MCP_TENANT_VAR_SERVER:

@@ -65,6 +65,7 @@ void *mcp_alloc(size_t size);
  * owns its text.  mcp_report_line() gives the lines ordered by file (in the
  * order of first mention), line and column.  A finding never repeats a
  * secret: callers pass no value of a key, header or environment variable.
+ * A finding is told once, however often it is added.
  * mcp_report_add() that finds no memory sets mcp_report_out_of_memory().
  */
 typedef enum {
@@ -77,7 +78,12 @@ void mcp_report_free(mcp_report_t *report);
 void mcp_report_add(mcp_report_t *report, mcp_report_level_e level,
     const mcp_mark_t *mark, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
+
+/* Puts file next in the order of files, before it has a finding. */
+void mcp_report_mention(mcp_report_t *report, const char *file);
+
 size_t mcp_report_errors(const mcp_report_t *report);
+size_t mcp_report_files(const mcp_report_t *report);    /* with errors */
 size_t mcp_report_lines(const mcp_report_t *report);
 const char *mcp_report_line(mcp_report_t *report, size_t n,
     mcp_report_level_e *ret_level);

@@ -111,6 +111,8 @@ export function writeGateway(dir, port, tenants) {
            + text;
 
     text = replace(text, /\blisten\s+\S*8080;/, `listen 127.0.0.1:${port};`);
+    text = replace(text, /\baccess_log\s+\S+\s+mcp_tenant_audit;/,
+                   'access_log logs/mcp_audit.log mcp_tenant_audit;');
     text = replace(text, /\bmcp_tenant_config\s+\S+;/,
                    `mcp_tenant_config tenants.yaml;`);
     text = text.replace(/^\s*#?\s*mcp_tenant_upstream_allow\s[^;]*;.*\n/mg,

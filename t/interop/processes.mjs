@@ -44,11 +44,13 @@ export function isTaken(port) {
 
 /*
  * Starts a program; output goes to the object's "output".  stop() asks it to
- * end, and kills it when it has not within 5 seconds.
+ * end, and kills it when it has not within 5 seconds.  A Ctrl-C is for us
+ * alone: programs run in groups of their own.
  */
 export function start(command, args, options = {}) {
-    const child = spawn(command, args,
-                        { stdio: ['ignore', 'pipe', 'pipe'], ...options });
+    const child = spawn(command, args, {
+        stdio: ['ignore', 'pipe', 'pipe'], detached: true, ...options,
+    });
     const process_ = { child, output: '', stop: null, ended: null };
 
     for (const stream of [child.stdout, child.stderr]) {

@@ -1,0 +1,83 @@
+/*
+ * mcp-tenant: the command line.  Each subcommand is a file of its own.
+ */
+
+#include "commands.h"
+#include "mcp_version.h"
+
+#include <stdio.h>
+#include <string.h>
+
+
+typedef struct {
+    const char  *name;
+    const char  *summary;
+    int        (*run)(int argc, char **argv);
+} command_t;
+
+
+static void main_help(FILE *out);
+
+
+static const command_t  commands[] = {
+    { "check", "check tenants.yaml and the catalogs it names",
+      mcp_cmd_check },
+    { "keygen", "make an API key and the lines for tenants.yaml",
+      mcp_cmd_keygen },
+    { NULL, NULL, NULL }
+};
+
+
+int
+main(int argc, char **argv)
+{
+    const command_t  *command;
+
+    if (argc < 2) {
+        main_help(stderr);
+        return MCP_CMD_USAGE;
+    }
+
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0
+        || strcmp(argv[1], "help") == 0)
+    {
+        main_help(stdout);
+        return 0;
+    }
+
+    if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0) {
+        printf("mcp-tenant %s\n", MCP_TENANT_VERSION);
+        return 0;
+    }
+
+    for (command = commands; command->name; command++) {
+        if (strcmp(argv[1], command->name) == 0) {
+            return command->run(argc - 1, argv + 1);
+        }
+    }
+
+    fprintf(stderr, "mcp-tenant: there is no command \"%s\"\n\n", argv[1]);
+    main_help(stderr);
+
+    return MCP_CMD_USAGE;
+}
+
+
+static void
+main_help(FILE *out)
+{
+    const command_t  *command;
+
+    fprintf(out, "Usage: mcp-tenant COMMAND [OPTION]... [ARGUMENT]...\n"
+            "\n"
+            "Commands:\n");
+
+    for (command = commands; command->name; command++) {
+        fprintf(out, "  %-8s  %s\n", command->name, command->summary);
+    }
+
+    fprintf(out, "\n"
+            "\"mcp-tenant COMMAND --help\" tells about a command, "
+            "\"mcp-tenant --version\"\n"
+            "the version.\n");
+}

@@ -1,0 +1,36 @@
+/*
+ * Reads a file whole, and only a regular one: a FIFO or a device that someone
+ * put in its place neither blocks the reader nor is read.
+ */
+
+#ifndef _MCP_FILE_H_INCLUDED_
+#define _MCP_FILE_H_INCLUDED_
+
+
+#include "mcp_base.h"
+
+
+#define MCP_FILE_WHY_LEN  128
+
+
+/* All zeroes is a file not read; data is reused by the next read. */
+typedef struct {
+    char    *data;
+    size_t   len;
+    size_t   capacity;
+    char     why[MCP_FILE_WHY_LEN];
+} mcp_file_t;
+
+
+/*
+ * Reads at most max bytes.  root: a folder, without links in its path, that
+ * the file must be in after its links were followed; NULL for anywhere.
+ * On MCP_ERROR why ends the sentence "the file ...": "cannot be opened:
+ * Permission denied".
+ */
+int mcp_file_read(mcp_file_t *file, const char *path, size_t max,
+    const char *root);
+void mcp_file_free(mcp_file_t *file);
+
+
+#endif /* _MCP_FILE_H_INCLUDED_ */
