@@ -17,6 +17,10 @@ static char *ngx_http_mcp_tenant_merge_loc_conf(ngx_conf_t *cf, void *parent,
     void *child);
 
 
+static ngx_conf_post_t  ngx_http_mcp_tenant_resolve_interval_post =
+    { ngx_http_mcp_tenant_resolve_interval };
+
+
 static ngx_command_t  ngx_http_mcp_tenant_commands[] = {
 
     { ngx_string("mcp_tenant_config"),
@@ -66,7 +70,7 @@ static ngx_command_t  ngx_http_mcp_tenant_commands[] = {
       ngx_conf_set_msec_slot,
       NGX_HTTP_MAIN_CONF_OFFSET,
       offsetof(ngx_http_mcp_tenant_main_conf_t, resolve_interval),
-      NULL },
+      &ngx_http_mcp_tenant_resolve_interval_post },
 
     { ngx_string("mcp_tenant_peers"),
       NGX_HTTP_UPS_CONF|NGX_CONF_NOARGS|NGX_CONF_TAKE12,
