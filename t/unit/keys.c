@@ -1,6 +1,6 @@
 /*
- * Mistakes in keys and quotas: each is found, at its place, and nothing else; no
- * finding repeats a key.
+ * Mistakes in keys and quotas: each is found, at its place, and nothing else;
+ * no finding repeats a key.
  */
 
 #include "config_case.h"
