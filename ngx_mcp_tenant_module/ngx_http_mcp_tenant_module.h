@@ -195,6 +195,8 @@ char *ngx_http_mcp_tenant_config(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_mcp_tenant_zone(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+char *ngx_http_mcp_tenant_resolve_interval(ngx_conf_t *cf, void *post,
+    void *data);
 char *ngx_http_mcp_tenant_upstream_allow(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_mcp_tenant_upstream_names(ngx_conf_t *cf, ngx_command_t *cmd,
@@ -243,6 +245,7 @@ ngx_int_t ngx_http_mcp_tenant_zone_check(size_t size,
 /* image: what this process uses */
 
 ngx_int_t ngx_http_mcp_tenant_image_init_process(ngx_cycle_t *cycle);
+void ngx_http_mcp_tenant_image_exit_process(void);
 
 /* The newest image, or NULL when a newer one cannot be mapped. */
 ngx_http_mcp_tenant_image_t *ngx_http_mcp_tenant_image_get(

@@ -255,21 +255,25 @@ static void
 mcp_keys_window(mcp_load_t *load, const mcp_yaml_node_t *not_before,
     const mcp_yaml_node_t *expires_at, mcp_key_t *key)
 {
+    bool  fine;
+
+    fine = (not_before && expires_at);
+
     if (not_before
         && !mcp_field_timestamp(load, not_before, "not_before",
                                 &key->not_before))
     {
-        return;
+        fine = false;
     }
 
     if (expires_at
         && !mcp_field_timestamp(load, expires_at, "expires_at",
                                 &key->expires_at))
     {
-        return;
+        fine = false;
     }
 
-    if (not_before && expires_at && key->not_before >= key->expires_at) {
+    if (fine && key->not_before >= key->expires_at) {
         mcp_field_error(load, expires_at, "found an expires_at that is not "
                         "after not_before, expected a later time");
     }

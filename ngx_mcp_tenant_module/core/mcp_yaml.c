@@ -13,6 +13,13 @@
 #include <string.h>
 
 
+/*
+ * libyaml compares every %TAG directive with all before it, which a file of
+ * nothing else would turn into hours.
+ */
+#define MCP_YAML_TAG       "%TAG"
+#define MCP_YAML_TAGS_MAX  16
+
 /* Up to here duplicate keys are found by comparing, above by a set. */
 #define MCP_YAML_FEW_KEYS  16
 
@@ -52,6 +59,7 @@ typedef struct {
 } mcp_yaml_reader_t;
 
 
+static bool mcp_yaml_has_many_tags(const char *text, size_t len);
 static void mcp_yaml_break_off(mcp_yaml_node_t *node);
 static void mcp_yaml_event(mcp_yaml_reader_t *reader,
     const yaml_event_t *event);
@@ -101,6 +109,12 @@ mcp_yaml_parse(mcp_arena_t *arena, const char *file, const char *text,
 
     *ret_root = NULL;
 
+    if (mcp_yaml_has_many_tags(text, len)) {
+        mcp_yaml_error(&reader, NULL, "found more than %d times %s, expected "
+                       "none", MCP_YAML_TAGS_MAX, MCP_YAML_TAG);
+        return MCP_ERROR;
+    }
+
     if (!yaml_parser_initialize(&parser)) {
         mcp_yaml_error(&reader, NULL, "found no memory to read the file");
         return MCP_ERROR;
@@ -134,6 +148,28 @@ mcp_yaml_parse(mcp_arena_t *arena, const char *file, const char *text,
     *ret_root = reader.root;
 
     return reader.failed || reader.errors ? MCP_ERROR : MCP_OK;
+}
+
+
+static bool
+mcp_yaml_has_many_tags(const char *text, size_t len)
+{
+    unsigned     count;
+    const char  *p, *end;
+
+    end = text + len;
+
+    for (p = text, count = 0; count <= MCP_YAML_TAGS_MAX; count++) {
+        p = memmem(p, (size_t) (end - p), MCP_YAML_TAG,
+                   sizeof(MCP_YAML_TAG) - 1);
+        if (p == NULL) {
+            return false;
+        }
+
+        p += sizeof(MCP_YAML_TAG) - 1;
+    }
+
+    return true;
 }
 
 
