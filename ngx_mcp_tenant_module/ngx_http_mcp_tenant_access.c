@@ -69,6 +69,17 @@ ngx_http_mcp_tenant_access_handler(ngx_http_request_t *r)
 
     reason = ngx_http_mcp_tenant_ladder(r, ctx);
 
+    if (reason == MCP_REASON_OK
+        && ctx->route == NGX_HTTP_MCP_TENANT_ROUTE_MCP)
+    {
+        ctx->stream = r->method == NGX_HTTP_GET
+                      || (ctx->rpc_label
+                          && ngx_strcmp(ctx->rpc_label, "subscriptions/listen")
+                             == 0);
+
+        reason = ngx_http_mcp_tenant_limits_take(r, ctx);
+    }
+
     if (reason != MCP_REASON_OK) {
         return ngx_http_mcp_tenant_refuse(r, ctx, reason);
     }

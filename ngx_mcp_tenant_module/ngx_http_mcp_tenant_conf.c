@@ -174,8 +174,6 @@ ngx_http_mcp_tenant_upstream_names(ngx_conf_t *cf, ngx_command_t *cmd,
         name->len = value[i].len;
     }
 
-    mtmcf->has_upstream_names = 1;
-
     return NGX_CONF_OK;
 }
 
@@ -513,7 +511,7 @@ ngx_http_mcp_tenant_conf_compile(ngx_conf_t *cf,
     }
 
     if (ngx_http_mcp_tenant_zone_check(mtmcf->shm_zone->shm.size,
-                                       mtmcf->image, &size)
+                                       mtmcf->block, &size)
         != NGX_OK)
     {
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0,

@@ -156,6 +156,8 @@ ngx_http_mcp_tenant_ctx_cleanup(void *data)
 {
     ngx_http_mcp_tenant_ctx_t *ctx = data;
 
+    ngx_http_mcp_tenant_limits_give(ctx);
+
     if (ctx->image) {
         ngx_http_mcp_tenant_image_put(ctx->image);
         ctx->image = NULL;

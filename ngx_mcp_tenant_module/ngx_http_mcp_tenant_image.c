@@ -6,6 +6,7 @@
 #include "ngx_http_mcp_tenant_module.h"
 
 
+static void ngx_http_mcp_tenant_image_announce(void);
 static ngx_int_t ngx_http_mcp_tenant_image_map(
     ngx_http_mcp_tenant_main_conf_t *mtmcf, ngx_log_t *log);
 
@@ -16,23 +17,23 @@ static ngx_int_t ngx_http_mcp_tenant_image_map(
  */
 static ngx_http_mcp_tenant_image_t  *ngx_http_mcp_tenant_image_current;
 static uint64_t                      ngx_http_mcp_tenant_image_missed;
+static ngx_http_mcp_tenant_shctx_t  *ngx_http_mcp_tenant_image_zone;
+
+/* Those in use, the oldest first. */
+static ngx_queue_t                   ngx_http_mcp_tenant_images;
 
 
 ngx_int_t
-ngx_http_mcp_tenant_image_init_process(ngx_cycle_t *cycle)
+ngx_http_mcp_tenant_image_init_process(ngx_cycle_t *cycle,
+    ngx_http_mcp_tenant_main_conf_t *mtmcf)
 {
-    ngx_http_mcp_tenant_image_t      *image;
-    ngx_http_mcp_tenant_main_conf_t  *mtmcf;
-
-    mtmcf = ngx_http_cycle_get_module_main_conf(cycle,
-                                                ngx_http_mcp_tenant_module);
+    ngx_http_mcp_tenant_image_t  *image;
 
     ngx_http_mcp_tenant_image_current = NULL;
     ngx_http_mcp_tenant_image_missed = 0;
+    ngx_http_mcp_tenant_image_zone = mtmcf->shm_zone->data;
 
-    if (mtmcf == NULL || mtmcf->image == NULL) {
-        return NGX_OK;
-    }
+    ngx_queue_init(&ngx_http_mcp_tenant_images);
 
     image = ngx_calloc(sizeof(ngx_http_mcp_tenant_image_t), cycle->log);
     if (image == NULL) {
@@ -44,8 +45,30 @@ ngx_http_mcp_tenant_image_init_process(ngx_cycle_t *cycle)
     image->refs = 1;
 
     ngx_http_mcp_tenant_image_current = image;
+    ngx_queue_insert_tail(&ngx_http_mcp_tenant_images, &image->queue);
+
+    ngx_http_mcp_tenant_image_announce();
 
     return NGX_OK;
+}
+
+
+/* Rows of the oldest image that a request still uses are not reused. */
+static void
+ngx_http_mcp_tenant_image_announce(void)
+{
+    ngx_queue_t                  *q;
+    ngx_http_mcp_tenant_image_t  *image;
+
+    if (ngx_queue_empty(&ngx_http_mcp_tenant_images)) {
+        return;
+    }
+
+    q = ngx_queue_head(&ngx_http_mcp_tenant_images);
+    image = ngx_queue_data(q, ngx_http_mcp_tenant_image_t, queue);
+
+    mcp_process_announce(ngx_http_mcp_tenant_image_zone->processes,
+                         ngx_http_mcp_tenant_process, image->generation);
 }
 
 
@@ -92,6 +115,9 @@ ngx_http_mcp_tenant_image_put(ngx_http_mcp_tenant_image_t *image)
     if (--image->refs) {
         return;
     }
+
+    ngx_queue_remove(&image->queue);
+    ngx_http_mcp_tenant_image_announce();
 
     if (image->mapped) {
         (void) munmap((void *) image->image, image->size);
@@ -149,6 +175,8 @@ ngx_http_mcp_tenant_image_map(ngx_http_mcp_tenant_main_conf_t *mtmcf,
     image->mapped = 1;
 
     ngx_http_mcp_tenant_image_current = image;
+    ngx_queue_insert_tail(&ngx_http_mcp_tenant_images, &image->queue);
+
     ngx_http_mcp_tenant_image_put(old);
 
     return NGX_OK;

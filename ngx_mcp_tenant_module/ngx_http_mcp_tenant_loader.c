@@ -86,7 +86,9 @@ ngx_http_mcp_tenant_loader_manager(void *data)
         return mtmcf->resolve_interval;
     }
 
-    changed = ngx_http_mcp_tenant_loader_behind;
+    ngx_http_mcp_tenant_zone_reap(sh, ngx_cycle->log);
+
+    changed = ngx_http_mcp_tenant_loader_behind || mtmcf->unassigned;
     reloaded = 0;
 
     /*
@@ -125,6 +127,7 @@ ngx_http_mcp_tenant_loader_manager(void *data)
     if (changed) {
         ngx_http_mcp_tenant_loader_behind =
             ngx_http_mcp_tenant_loader_publish(mtmcf) != NGX_OK;
+        mtmcf->unassigned = 0;
     }
 
     return ngx_min(NGX_HTTP_MCP_TENANT_POLL_MS, mtmcf->resolve_interval);
@@ -382,7 +385,7 @@ ngx_http_mcp_tenant_loader_write(ngx_http_mcp_tenant_main_conf_t *mtmcf,
         goto done;
     }
 
-    if (ngx_http_mcp_tenant_zone_check(mtmcf->shm_zone->shm.size, image,
+    if (ngx_http_mcp_tenant_zone_check(mtmcf->shm_zone->shm.size, block,
                                        &needed)
         != NGX_OK)
     {
@@ -391,6 +394,13 @@ ngx_http_mcp_tenant_loader_write(ngx_http_mcp_tenant_main_conf_t *mtmcf,
                       "expected at least %uz; what was loaded before goes on",
                       &mtmcf->shm_zone->shm.name, &mtmcf->config_file,
                       mtmcf->shm_zone->shm.size, needed);
+        goto done;
+    }
+
+    if (ngx_http_mcp_tenant_zone_assign(mtmcf->shm_zone->data, block,
+                                        mtmcf->epoch, generation)
+        != NGX_OK)
+    {
         goto done;
     }
 

@@ -62,6 +62,14 @@ static ngx_int_t ngx_http_mcp_tenant_metric_received(
     ngx_http_mcp_tenant_metrics_t *m, const char *name, uint32_t tenant);
 static ngx_int_t ngx_http_mcp_tenant_metric_sent(
     ngx_http_mcp_tenant_metrics_t *m, const char *name, uint32_t tenant);
+static ngx_int_t ngx_http_mcp_tenant_metric_reclaimed(
+    ngx_http_mcp_tenant_metrics_t *m, const char *name, uint32_t tenant);
+static ngx_int_t ngx_http_mcp_tenant_metric_in_flight(
+    ngx_http_mcp_tenant_metrics_t *m, const char *name, uint32_t tenant);
+static ngx_int_t ngx_http_mcp_tenant_metric_concurrent_limit(
+    ngx_http_mcp_tenant_metrics_t *m, const char *name, uint32_t tenant);
+static ngx_int_t ngx_http_mcp_tenant_metric_streams(
+    ngx_http_mcp_tenant_metrics_t *m, const char *name, uint32_t tenant);
 static ngx_int_t ngx_http_mcp_tenant_metric_servers(
     ngx_http_mcp_tenant_metrics_t *m, const char *name, uint32_t tenant);
 static ngx_int_t ngx_http_mcp_tenant_metrics_write(
@@ -94,6 +102,10 @@ static ngx_http_mcp_tenant_metric_t  ngx_http_mcp_tenant_metrics[] = {
       "Tenants in the configuration.",
       ngx_http_mcp_tenant_metric_tenants, 1 },
 
+    { "nginx_mcp_tenant_reclaimed_total", "counter",
+      "Processes that died and whose slots were given back.",
+      ngx_http_mcp_tenant_metric_reclaimed, 1 },
+
     { "nginx_mcp_tenant_unidentified_requests_total", "counter",
       "Requests that proved no tenant, by reason.",
       ngx_http_mcp_tenant_metric_unidentified, 1 },
@@ -114,6 +126,18 @@ static ngx_http_mcp_tenant_metric_t  ngx_http_mcp_tenant_metrics[] = {
       "Bytes sent to clients of a tenant.",
       ngx_http_mcp_tenant_metric_sent, 0 },
 
+    { "nginx_mcp_tenant_requests_in_flight", "gauge",
+      "Requests of a tenant that hold a slot of its quota.",
+      ngx_http_mcp_tenant_metric_in_flight, 0 },
+
+    { "nginx_mcp_tenant_concurrent_requests_limit", "gauge",
+      "The tenant's max_concurrent_requests, 0 if not limited.",
+      ngx_http_mcp_tenant_metric_concurrent_limit, 0 },
+
+    { "nginx_mcp_tenant_streams_open", "gauge",
+      "Streams of a tenant that hold a slot of its max_streams.",
+      ngx_http_mcp_tenant_metric_streams, 0 },
+
     { "nginx_mcp_tenant_servers", "gauge",
       "Servers in a tenant's catalog, by status.",
       ngx_http_mcp_tenant_metric_servers, 0 },
@@ -130,6 +154,7 @@ ngx_http_mcp_tenant_log_handler(ngx_http_request_t *r)
     ngx_http_mcp_tenant_ctx_t        *ctx;
     ngx_http_mcp_tenant_row_t        *row;
     ngx_http_mcp_tenant_shctx_t      *sh;
+    const mcp_image_tenant_t         *tenant;
     ngx_http_mcp_tenant_main_conf_t  *mtmcf;
 
     if (r != r->main) {
@@ -149,11 +174,13 @@ ngx_http_mcp_tenant_log_handler(ngx_http_request_t *r)
     row = &sh->unidentified;
 
     if (ctx->tenant != MCP_IMAGE_NONE) {
-        row = ngx_http_mcp_tenant_zone_row(sh,
-                  mcp_image_tenant(ctx->image->image, ctx->tenant)->identity);
-        if (row == NULL) {
+        tenant = mcp_image_tenant(ctx->image->image, ctx->tenant);
+
+        if (tenant->row == MCP_IMAGE_NONE) {
             return NGX_OK;
         }
+
+        row = &sh->rows[tenant->row];
     }
 
     tp = ngx_timeofday();
@@ -292,7 +319,7 @@ ngx_http_mcp_tenant_metric_row(ngx_http_mcp_tenant_metrics_t *m,
     record = mcp_image_tenant(m->image->image, tenant);
     *ret_id = mcp_image_text(m->image->image, &record->id);
 
-    return ngx_http_mcp_tenant_zone_row(m->sh, record->identity);
+    return record->row == MCP_IMAGE_NONE ? NULL : &m->sh->rows[record->row];
 }
 
 
@@ -458,6 +485,65 @@ ngx_http_mcp_tenant_metric_sent(ngx_http_mcp_tenant_metrics_t *m,
     return row == NULL ? NGX_OK
            : ngx_http_mcp_tenant_metric_line(m, "%s{tenant=\"%*s\"} %uA\n",
                                              name, id.len, id.data, row->sent);
+}
+
+
+static ngx_int_t
+ngx_http_mcp_tenant_metric_reclaimed(ngx_http_mcp_tenant_metrics_t *m,
+    const char *name, uint32_t tenant)
+{
+    return ngx_http_mcp_tenant_metric_line(m, "%s %uL\n", name,
+                                   mcp_processes_reclaimed(m->sh->processes));
+}
+
+
+static ngx_int_t
+ngx_http_mcp_tenant_metric_in_flight(ngx_http_mcp_tenant_metrics_t *m,
+    const char *name, uint32_t tenant)
+{
+    mcp_str_t                  id;
+    const mcp_image_tenant_t  *record;
+
+    record = mcp_image_tenant(m->image->image, tenant);
+    id = mcp_image_text(m->image->image, &record->id);
+
+    return record->limits.requests == MCP_IMAGE_NONE ? NGX_OK
+           : ngx_http_mcp_tenant_metric_line(m, "%s{tenant=\"%*s\"} %uL\n",
+                 name, id.len, id.data,
+                 mcp_limit_in_use(m->sh->limits, record->limits.requests));
+}
+
+
+static ngx_int_t
+ngx_http_mcp_tenant_metric_concurrent_limit(ngx_http_mcp_tenant_metrics_t *m,
+    const char *name, uint32_t tenant)
+{
+    mcp_str_t                  id;
+    const mcp_image_tenant_t  *record;
+
+    record = mcp_image_tenant(m->image->image, tenant);
+    id = mcp_image_text(m->image->image, &record->id);
+
+    return ngx_http_mcp_tenant_metric_line(m, "%s{tenant=\"%*s\"} %uD\n", name,
+                                    id.len, id.data,
+                                    record->quotas.max_concurrent_requests);
+}
+
+
+static ngx_int_t
+ngx_http_mcp_tenant_metric_streams(ngx_http_mcp_tenant_metrics_t *m,
+    const char *name, uint32_t tenant)
+{
+    mcp_str_t                  id;
+    const mcp_image_tenant_t  *record;
+
+    record = mcp_image_tenant(m->image->image, tenant);
+    id = mcp_image_text(m->image->image, &record->id);
+
+    return record->limits.streams == MCP_IMAGE_NONE ? NGX_OK
+           : ngx_http_mcp_tenant_metric_line(m, "%s{tenant=\"%*s\"} %uL\n",
+                 name, id.len, id.data,
+                 mcp_limit_in_use(m->sh->limits, record->limits.streams));
 }
 
 

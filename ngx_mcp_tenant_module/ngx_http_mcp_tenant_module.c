@@ -18,6 +18,20 @@ static char *ngx_http_mcp_tenant_merge_loc_conf(ngx_conf_t *cf, void *parent,
     void *child);
 
 
+static ngx_conf_enum_t  ngx_http_mcp_tenant_log_levels[] = {
+    { ngx_string("info"), NGX_LOG_INFO },
+    { ngx_string("notice"), NGX_LOG_NOTICE },
+    { ngx_string("warn"), NGX_LOG_WARN },
+    { ngx_string("error"), NGX_LOG_ERR },
+    { ngx_null_string, 0 }
+};
+
+
+static ngx_conf_num_bounds_t  ngx_http_mcp_tenant_status_bounds = {
+    ngx_conf_check_num_bounds, 400, 599
+};
+
+
 static ngx_conf_post_t  ngx_http_mcp_tenant_resolve_interval_post =
     { ngx_http_mcp_tenant_resolve_interval };
 
@@ -121,6 +135,27 @@ static ngx_command_t  ngx_http_mcp_tenant_commands[] = {
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_mcp_tenant_loc_conf_t, upstream_verify),
       NULL },
+
+    { ngx_string("mcp_tenant_dry_run"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_mcp_tenant_loc_conf_t, dry_run),
+      NULL },
+
+    { ngx_string("mcp_tenant_log_level"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_enum_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_mcp_tenant_loc_conf_t, log_level),
+      &ngx_http_mcp_tenant_log_levels },
+
+    { ngx_string("mcp_tenant_status"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_num_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_mcp_tenant_loc_conf_t, status_code),
+      &ngx_http_mcp_tenant_status_bounds },
 
     { ngx_string("mcp_tenant_endpoint"),
       NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
@@ -270,6 +305,20 @@ ngx_http_mcp_tenant_init_module(ngx_cycle_t *cycle)
     mtmcf->epoch = ngx_atomic_fetch_add(&sh->epoch, 1) + 1;
     mtmcf->generation = ngx_atomic_fetch_add(&sh->generation, 1) + 1;
 
+    /*
+     * Without rows, requests of tenants are refused until the loader finds
+     * some: those of removed tenants are in use by draining workers.
+     */
+
+    if (ngx_http_mcp_tenant_zone_assign(sh, mtmcf->block, mtmcf->epoch,
+                                        mtmcf->generation)
+        != NGX_OK)
+    {
+        ngx_log_error(NGX_LOG_ALERT, cycle->log, 0,
+                      "the zone has no rows for the new configuration yet");
+        mtmcf->unassigned = 1;
+    }
+
     sh->last_success = ngx_time();
     sh->unresolved = mcp_names_unresolved(mtmcf->names);
 
@@ -280,20 +329,45 @@ ngx_http_mcp_tenant_init_module(ngx_cycle_t *cycle)
 static ngx_int_t
 ngx_http_mcp_tenant_init_process(ngx_cycle_t *cycle)
 {
+    ngx_http_mcp_tenant_main_conf_t  *mtmcf;
+
     if (ngx_process != NGX_PROCESS_WORKER
         && ngx_process != NGX_PROCESS_SINGLE)
     {
         return NGX_OK;
     }
 
-    return ngx_http_mcp_tenant_image_init_process(cycle);
+    mtmcf = ngx_http_cycle_get_module_main_conf(cycle,
+                                                ngx_http_mcp_tenant_module);
+
+    if (mtmcf == NULL || mtmcf->image == NULL) {
+        return NGX_OK;
+    }
+
+    if (ngx_http_mcp_tenant_zone_init_process(cycle, mtmcf->shm_zone->data)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_mcp_tenant_image_init_process(cycle, mtmcf);
 }
 
 
 static void
 ngx_http_mcp_tenant_exit_process(ngx_cycle_t *cycle)
 {
+    ngx_http_mcp_tenant_main_conf_t  *mtmcf;
+
+    mtmcf = ngx_http_cycle_get_module_main_conf(cycle,
+                                                ngx_http_mcp_tenant_module);
+
+    if (mtmcf == NULL || mtmcf->image == NULL) {
+        return;
+    }
+
     ngx_http_mcp_tenant_image_exit_process();
+    ngx_http_mcp_tenant_zone_exit_process(mtmcf->shm_zone->data);
 }
 
 
@@ -424,6 +498,9 @@ ngx_http_mcp_tenant_create_loc_conf(ngx_conf_t *cf)
     mtlcf->enable = NGX_CONF_UNSET;
     mtlcf->auth = NGX_CONF_UNSET;
     mtlcf->upstream_verify = NGX_CONF_UNSET;
+    mtlcf->dry_run = NGX_CONF_UNSET;
+    mtlcf->log_level = NGX_CONF_UNSET_UINT;
+    mtlcf->status_code = NGX_CONF_UNSET_UINT;
     mtlcf->from = NGX_CONF_UNSET_PTR;
     mtlcf->pass_headers = NGX_CONF_UNSET_PTR;
 
@@ -445,6 +522,10 @@ ngx_http_mcp_tenant_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_value(conf->auth, prev->auth,
                          NGX_HTTP_MCP_TENANT_AUTH_ON);
     ngx_conf_merge_value(conf->upstream_verify, prev->upstream_verify, 1);
+    ngx_conf_merge_value(conf->dry_run, prev->dry_run, 0);
+    ngx_conf_merge_uint_value(conf->log_level, prev->log_level, NGX_LOG_ERR);
+    ngx_conf_merge_uint_value(conf->status_code, prev->status_code,
+                              NGX_HTTP_TOO_MANY_REQUESTS);
     ngx_conf_merge_str_value(conf->prefix, prev->prefix, "");
     ngx_conf_merge_ptr_value(conf->from, prev->from, NULL);
     ngx_conf_merge_ptr_value(conf->pass_headers, prev->pass_headers, NULL);

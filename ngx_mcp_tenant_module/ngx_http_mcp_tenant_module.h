@@ -14,13 +14,18 @@
 #include "core/mcp_config.h"
 #include "core/mcp_image.h"
 #include "core/mcp_key.h"
+#include "core/mcp_limit.h"
 #include "core/mcp_reason.h"
 #include "core/mcp_resolve.h"
+#include "core/mcp_rows.h"
 #include "core/mcp_rpc.h"
 
 
 #define NGX_HTTP_MCP_TENANT_HEADERS_MAX        1000
 #define NGX_HTTP_MCP_TENANT_HEADERS_MAX_BYTES  32768
+
+/* server, key and tenant */
+#define NGX_HTTP_MCP_TENANT_SCOPES             3
 
 #define NGX_HTTP_MCP_TENANT_AUTH_OFF     0
 #define NGX_HTTP_MCP_TENANT_AUTH_ON      1
@@ -46,7 +51,6 @@ typedef enum {
 /* in shared memory */
 
 typedef struct {
-    ngx_atomic_t                     identity;
     ngx_atomic_t                     requests[MCP_REASON_COUNT];
     ngx_atomic_t                     duration_ms;
     ngx_atomic_t                     received;
@@ -55,7 +59,6 @@ typedef struct {
 
 
 typedef struct {
-    ngx_atomic_t                     identity;
     ngx_atomic_t                     fails;
     ngx_atomic_t                     checked;       /* seconds */
 } ngx_http_mcp_tenant_health_t;
@@ -63,8 +66,8 @@ typedef struct {
 
 /*
  * epoch: grows with every configuration of NGINX, from a random start;
- * generation: images since the zone was made.  Rows and health are tables,
- * open-addressed by identity; the row outside counts requests without a tenant.
+ * generation: images since the zone was made.  The image says which rows are
+ * whose; the row outside counts requests without a tenant.
  */
 typedef struct {
     ngx_atomic_t                     epoch;
@@ -72,9 +75,10 @@ typedef struct {
     ngx_atomic_t                     last_success;  /* Unix seconds */
     ngx_atomic_t                     last_failure;
     ngx_atomic_t                     unresolved;
-    ngx_uint_t                       nrows;         /* powers of two */
-    ngx_uint_t                       nhealth;
     ngx_http_mcp_tenant_row_t        unidentified;
+    mcp_processes_t                 *processes;
+    mcp_rows_t                      *tables[MCP_IMAGE_ROWS_KINDS];
+    mcp_limits_t                    *limits;
     ngx_http_mcp_tenant_row_t       *rows;
     ngx_http_mcp_tenant_health_t    *health;
 } ngx_http_mcp_tenant_shctx_t;
@@ -83,6 +87,7 @@ typedef struct {
 /* an image as one process uses it; freed with its last reference */
 
 typedef struct {
+    ngx_queue_t                      queue;
     const mcp_image_t               *image;
     size_t                           size;
     ngx_uint_t                       refs;
@@ -119,7 +124,7 @@ typedef struct {
     uint64_t                         epoch;
     uint64_t                         generation;
 
-    unsigned                         has_upstream_names:1;
+    unsigned                         unassigned:1;
     unsigned                         used:1;
 } ngx_http_mcp_tenant_main_conf_t;
 
@@ -134,6 +139,9 @@ typedef struct ngx_http_mcp_tenant_loc_conf_s {
     ngx_flag_t                       enable;
     ngx_flag_t                       auth;
     ngx_flag_t                       upstream_verify;
+    ngx_flag_t                       dry_run;
+    ngx_uint_t                       log_level;
+    ngx_uint_t                       status_code;
     ngx_str_t                        prefix;
     ngx_http_complex_value_t        *from;
     ngx_array_t                     *pass_headers;  /* of ngx_str_t */
@@ -159,6 +167,10 @@ typedef struct {
     const mcp_image_endpoint_t      *endpoint;
     struct ngx_http_mcp_tenant_peer_s  *peer;
 
+    mcp_limits_t                    *limits;
+    uint32_t                         slots[NGX_HTTP_MCP_TENANT_SCOPES];
+    ngx_uint_t                       nslots;
+
     ngx_str_t                        requested_tenant;
     ngx_str_t                        requested_server;
 
@@ -178,6 +190,9 @@ typedef struct {
 
     unsigned                         identified:1;
     unsigned                         modern:1;
+    unsigned                         stream:1;
+    unsigned                         limited:1;
+    unsigned                         dry_run:1;
     unsigned                         waiting_body:1;
     unsigned                         body_done:1;
     unsigned                         allowed:1;
@@ -187,6 +202,9 @@ typedef struct {
 
 
 extern ngx_module_t  ngx_http_mcp_tenant_module;
+
+/* The row of this process in the zone; see mcp_process.h. */
+extern uint32_t      ngx_http_mcp_tenant_process;
 
 
 /* conf: directives and what they load */
@@ -225,26 +243,31 @@ void ngx_http_mcp_tenant_conf_log(ngx_uint_t level, ngx_log_t *log,
 ngx_int_t ngx_http_mcp_tenant_zone_init(ngx_shm_zone_t *shm_zone,
     void *data);
 
-/*
- * Rows by identity, made on first use; NULL when the table is full, which
- * ngx_http_mcp_tenant_zone_check() excludes for what the image names.
- */
-ngx_http_mcp_tenant_row_t *ngx_http_mcp_tenant_zone_row(
-    ngx_http_mcp_tenant_shctx_t *sh, uint64_t identity);
-ngx_http_mcp_tenant_health_t *ngx_http_mcp_tenant_zone_health(
-    ngx_http_mcp_tenant_shctx_t *sh, uint64_t identity);
-
-/* Index of a health row, for arrays beside the zone. */
-#define ngx_http_mcp_tenant_zone_index(sh, row)  ((row) - (sh)->health)
-
 /* Whether a zone of size has room for the image; *ret_size: what it needs. */
-ngx_int_t ngx_http_mcp_tenant_zone_check(size_t size,
-    const mcp_image_t *image, size_t *ret_size);
+ngx_int_t ngx_http_mcp_tenant_zone_check(size_t size, void *block,
+    size_t *ret_size);
+
+/*
+ * Gives what the image names its rows and seals it; one process at a time.
+ * NGX_ERROR while older images hold the rows that are missing.
+ */
+ngx_int_t ngx_http_mcp_tenant_zone_assign(ngx_http_mcp_tenant_shctx_t *sh,
+    void *block, uint64_t epoch, uint64_t generation);
+
+uint32_t ngx_http_mcp_tenant_zone_nhealth(ngx_http_mcp_tenant_shctx_t *sh);
+
+/* Takes this worker's row, and looks for dead processes from time to time. */
+ngx_int_t ngx_http_mcp_tenant_zone_init_process(ngx_cycle_t *cycle,
+    ngx_http_mcp_tenant_shctx_t *sh);
+void ngx_http_mcp_tenant_zone_exit_process(ngx_http_mcp_tenant_shctx_t *sh);
+void ngx_http_mcp_tenant_zone_reap(ngx_http_mcp_tenant_shctx_t *sh,
+    ngx_log_t *log);
 
 
 /* image: what this process uses */
 
-ngx_int_t ngx_http_mcp_tenant_image_init_process(ngx_cycle_t *cycle);
+ngx_int_t ngx_http_mcp_tenant_image_init_process(ngx_cycle_t *cycle,
+    ngx_http_mcp_tenant_main_conf_t *mtmcf);
 void ngx_http_mcp_tenant_image_exit_process(void);
 
 /* The newest image, or NULL when a newer one cannot be mapped. */
@@ -295,6 +318,16 @@ mcp_reason_e ngx_http_mcp_tenant_body_scan(ngx_http_request_t *r,
 /* access */
 
 ngx_int_t ngx_http_mcp_tenant_access_handler(ngx_http_request_t *r);
+
+
+/* limits */
+
+/* Takes the slots and tokens of server, key and tenant, all or none. */
+mcp_reason_e ngx_http_mcp_tenant_limits_take(ngx_http_request_t *r,
+    ngx_http_mcp_tenant_ctx_t *ctx);
+
+/* Gives the slots back; harmless when there are none. */
+void ngx_http_mcp_tenant_limits_give(ngx_http_mcp_tenant_ctx_t *ctx);
 
 
 /* refusal: answers in the form that the route has */

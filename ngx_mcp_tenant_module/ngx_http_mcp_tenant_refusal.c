@@ -50,8 +50,9 @@ ngx_int_t
 ngx_http_mcp_tenant_refuse(ngx_http_request_t *r,
     ngx_http_mcp_tenant_ctx_t *ctx, mcp_reason_e reason)
 {
-    ngx_uint_t           status;
-    const mcp_reason_t  *text;
+    ngx_uint_t                       status;
+    const mcp_reason_t              *text;
+    ngx_http_mcp_tenant_loc_conf_t  *mtlcf;
 
     text = mcp_reason(reason);
     status = text->status;
@@ -60,6 +61,11 @@ ngx_http_mcp_tenant_refuse(ngx_http_request_t *r,
 
     if (reason == MCP_REASON_RPC_METHOD_NOT_ALLOWED && ctx->modern) {
         status = NGX_HTTP_NOT_FOUND;
+    }
+
+    if (ctx->limited) {
+        mtlcf = ngx_http_get_module_loc_conf(r, ngx_http_mcp_tenant_module);
+        status = mtlcf->status_code;
     }
 
     ctx->reason = reason;
@@ -202,6 +208,11 @@ ngx_http_mcp_tenant_answer_headers(ngx_http_request_t *r,
                                                                : &methods);
 
     case NGX_HTTP_SERVICE_UNAVAILABLE:
+
+        if (ctx->limited) {
+            return NGX_OK;
+        }
+
         return ngx_http_mcp_tenant_add_header(r, "Retry-After", &later);
 
     default:

@@ -10,7 +10,7 @@
 
 static json_t *ngx_http_mcp_tenant_list(ngx_http_request_t *r,
     ngx_http_mcp_tenant_ctx_t *ctx);
-static json_t *ngx_http_mcp_tenant_use(const mcp_image_t *image,
+static json_t *ngx_http_mcp_tenant_use(ngx_http_request_t *r,
     const mcp_image_tenant_t *tenant);
 static json_t *ngx_http_mcp_tenant_server_json(const mcp_image_t *image,
     const mcp_image_server_t *server);
@@ -111,16 +111,37 @@ ngx_http_mcp_tenant_list(ngx_http_request_t *r, ngx_http_mcp_tenant_ctx_t *ctx)
                                                      &tenant->display_name),
                      "quotas", ngx_http_mcp_tenant_quotas_json(
                                                            &tenant->quotas),
-                     "use", ngx_http_mcp_tenant_use(image, tenant),
+                     "use", ngx_http_mcp_tenant_use(r, tenant),
                      "servers", servers);
 }
 
 
 static json_t *
-ngx_http_mcp_tenant_use(const mcp_image_t *image,
+ngx_http_mcp_tenant_use(ngx_http_request_t *r,
     const mcp_image_tenant_t *tenant)
 {
-    return json_pack("{s:I}", "servers", (json_int_t) tenant->active_servers);
+    json_t                           *use;
+    ngx_http_mcp_tenant_shctx_t      *sh;
+    ngx_http_mcp_tenant_main_conf_t  *mtmcf;
+
+    mtmcf = ngx_http_get_module_main_conf(r, ngx_http_mcp_tenant_module);
+    sh = mtmcf->shm_zone->data;
+
+    use = json_pack("{s:I}", "servers", (json_int_t) tenant->active_servers);
+
+    if (tenant->limits.requests != MCP_IMAGE_NONE) {
+        (void) json_object_set_new(use, "concurrent_requests",
+                   json_integer(mcp_limit_in_use(sh->limits,
+                                                 tenant->limits.requests)));
+    }
+
+    if (tenant->limits.streams != MCP_IMAGE_NONE) {
+        (void) json_object_set_new(use, "streams",
+                   json_integer(mcp_limit_in_use(sh->limits,
+                                                 tenant->limits.streams)));
+    }
+
+    return use;
 }
 
 
@@ -170,6 +191,11 @@ ngx_http_mcp_tenant_quotas_json(const mcp_quotas_t *quotas)
     if (quotas->max_concurrent_requests) {
         (void) json_object_set_new(json, "max_concurrent_requests",
                    json_integer(quotas->max_concurrent_requests));
+    }
+
+    if (quotas->max_streams) {
+        (void) json_object_set_new(json, "max_streams",
+                                   json_integer(quotas->max_streams));
     }
 
     if (quotas->requests_per_second_milli % 1000) {

@@ -42,6 +42,8 @@ struct ngx_http_mcp_tenant_peer_s {
 
     ngx_int_t                     (*process_header)(ngx_http_request_t *r);
     ngx_int_t                     (*reinit_request)(ngx_http_request_t *r);
+    void                          (*finalize_request)(ngx_http_request_t *r,
+                                       ngx_int_t rc);
 };
 
 
@@ -56,12 +58,16 @@ static ngx_int_t ngx_http_mcp_tenant_upstream_process_header(
     ngx_http_request_t *r);
 static ngx_int_t ngx_http_mcp_tenant_upstream_reinit_request(
     ngx_http_request_t *r);
+static void ngx_http_mcp_tenant_upstream_finalize_request(
+    ngx_http_request_t *r, ngx_int_t rc);
 static ngx_int_t ngx_http_mcp_tenant_upstream_get_peer(
     ngx_peer_connection_t *pc, void *data);
 static uint32_t ngx_http_mcp_tenant_upstream_choose(
     ngx_http_mcp_tenant_peer_t *peer);
 static uint32_t ngx_http_mcp_tenant_upstream_candidate(
     ngx_http_mcp_tenant_peer_t *peer, ngx_uint_t healthy, uint32_t start);
+static ngx_http_mcp_tenant_health_t *ngx_http_mcp_tenant_upstream_health(
+    ngx_http_mcp_tenant_peer_t *peer, const mcp_image_endpoint_t *endpoint);
 static ngx_uint_t ngx_http_mcp_tenant_upstream_is_down(
     ngx_http_mcp_tenant_peer_t *peer, ngx_http_mcp_tenant_health_t *health);
 static ngx_int_t ngx_http_mcp_tenant_upstream_use(ngx_peer_connection_t *pc,
@@ -343,9 +349,11 @@ ngx_http_mcp_tenant_upstream_init_peer(ngx_http_request_t *r,
 
     peer->process_header = u->process_header;
     peer->reinit_request = u->reinit_request;
+    peer->finalize_request = u->finalize_request;
 
     u->process_header = ngx_http_mcp_tenant_upstream_process_header;
     u->reinit_request = ngx_http_mcp_tenant_upstream_reinit_request;
+    u->finalize_request = ngx_http_mcp_tenant_upstream_finalize_request;
 
     u->peer.data = peer;
     u->peer.get = ngx_http_mcp_tenant_upstream_get_peer;
@@ -506,6 +514,24 @@ ngx_http_mcp_tenant_upstream_reinit_request(ngx_http_request_t *r)
 }
 
 
+/*
+ * The answer is finished; what follows, such as a lingering close, is no
+ * longer the tenant's request.
+ */
+static void
+ngx_http_mcp_tenant_upstream_finalize_request(ngx_http_request_t *r,
+    ngx_int_t rc)
+{
+    ngx_http_mcp_tenant_ctx_t  *ctx;
+
+    ctx = ngx_http_mcp_tenant_ctx_find(r);
+
+    ngx_http_mcp_tenant_limits_give(ctx);
+
+    ctx->peer->finalize_request(r, rc);
+}
+
+
 static ngx_int_t
 ngx_http_mcp_tenant_upstream_get_peer(ngx_peer_connection_t *pc, void *data)
 {
@@ -566,10 +592,10 @@ ngx_http_mcp_tenant_upstream_choose(ngx_http_mcp_tenant_peer_t *peer)
     image = peer->ctx->image->image;
     first = peer->server->endpoints.first;
 
-    a = ngx_http_mcp_tenant_zone_health(peer->sh,
-            mcp_image_endpoint(image, first + one)->identity);
-    b = ngx_http_mcp_tenant_zone_health(peer->sh,
-            mcp_image_endpoint(image, first + two)->identity);
+    a = ngx_http_mcp_tenant_upstream_health(peer,
+            mcp_image_endpoint(image, first + one));
+    b = ngx_http_mcp_tenant_upstream_health(peer,
+            mcp_image_endpoint(image, first + two));
 
     return *ngx_http_mcp_tenant_upstream_in_flight(peer, b)
            < *ngx_http_mcp_tenant_upstream_in_flight(peer, a) ? two : one;
@@ -601,7 +627,7 @@ ngx_http_mcp_tenant_upstream_candidate(ngx_http_mcp_tenant_peer_t *peer,
 
         endpoint = mcp_image_endpoint(peer->ctx->image->image,
                                       peer->server->endpoints.first + n);
-        health = ngx_http_mcp_tenant_zone_health(peer->sh, endpoint->identity);
+        health = ngx_http_mcp_tenant_upstream_health(peer, endpoint);
 
         if (health == NULL || !ngx_http_mcp_tenant_upstream_is_down(peer,
                                                                     health))
@@ -611,6 +637,15 @@ ngx_http_mcp_tenant_upstream_candidate(ngx_http_mcp_tenant_peer_t *peer,
     }
 
     return MCP_IMAGE_NONE;
+}
+
+
+static ngx_http_mcp_tenant_health_t *
+ngx_http_mcp_tenant_upstream_health(ngx_http_mcp_tenant_peer_t *peer,
+    const mcp_image_endpoint_t *endpoint)
+{
+    return endpoint->row < ngx_http_mcp_tenant_zone_nhealth(peer->sh)
+           ? &peer->sh->health[endpoint->row] : NULL;
 }
 
 
@@ -641,8 +676,7 @@ ngx_http_mcp_tenant_upstream_use(ngx_peer_connection_t *pc,
 
     peer->current = n;
     peer->tried[n / 64] |= 1ull << (n % 64);
-    peer->health = ngx_http_mcp_tenant_zone_health(peer->sh,
-                                                   endpoint->identity);
+    peer->health = ngx_http_mcp_tenant_upstream_health(peer, endpoint);
 
     text = mcp_image_text(image, &endpoint->text);
     peer->name.data = (u_char *) text.data;
@@ -750,17 +784,16 @@ ngx_http_mcp_tenant_upstream_in_flight(ngx_http_mcp_tenant_peer_t *peer,
     static uint32_t  uncounted;
 
     if (ngx_http_mcp_tenant_in_flight == NULL) {
-        ngx_http_mcp_tenant_in_flight = ngx_calloc(peer->sh->nhealth
-                                                   * sizeof(uint32_t),
-                                                   ngx_cycle->log);
+        ngx_http_mcp_tenant_in_flight = ngx_calloc(
+            ngx_http_mcp_tenant_zone_nhealth(peer->sh) * sizeof(uint32_t),
+            ngx_cycle->log);
     }
 
     if (health == NULL || ngx_http_mcp_tenant_in_flight == NULL) {
         return &uncounted;
     }
 
-    return &ngx_http_mcp_tenant_in_flight[
-                ngx_http_mcp_tenant_zone_index(peer->sh, health)];
+    return &ngx_http_mcp_tenant_in_flight[health - peer->sh->health];
 }
 
 

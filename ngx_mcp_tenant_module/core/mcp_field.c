@@ -21,6 +21,7 @@
 enum {
     MCP_FIELD_MAX_SERVERS,
     MCP_FIELD_MAX_CONCURRENT_REQUESTS,
+    MCP_FIELD_MAX_STREAMS,
     MCP_FIELD_REQUESTS_PER_SECOND,
     MCP_FIELD_BURST,
     MCP_FIELD_QUOTAS
@@ -41,6 +42,7 @@ static bool mcp_field_decimal(const mcp_str_t *text, uint32_t *ret_milli);
 static const mcp_field_t  mcp_field_quotas_keys[] = {
     { "max_servers", NULL, NULL },
     { "max_concurrent_requests", NULL, NULL },
+    { "max_streams", NULL, NULL },
     { "requests_per_second", NULL, NULL },
     { "burst", NULL, NULL }
 };
@@ -49,6 +51,7 @@ static const mcp_field_t  mcp_field_inner_quotas_keys[] = {
     { "max_servers", NULL, "found max_servers here, expected it in the quotas "
                            "of a tenant only" },
     { "max_concurrent_requests", NULL, NULL },
+    { "max_streams", NULL, NULL },
     { "requests_per_second", NULL, NULL },
     { "burst", NULL, NULL }
 };
@@ -570,6 +573,12 @@ mcp_field_quotas(mcp_load_t *load, const mcp_yaml_node_t *node,
                                 "max_concurrent_requests",
                                 MCP_FIELD_REQUESTS_MAX,
                                 &ret_quotas->max_concurrent_requests);
+    }
+
+    if (v[MCP_FIELD_MAX_STREAMS]) {
+        (void) mcp_field_number(load, v[MCP_FIELD_MAX_STREAMS], "max_streams",
+                                MCP_FIELD_REQUESTS_MAX,
+                                &ret_quotas->max_streams);
     }
 
     if (v[MCP_FIELD_REQUESTS_PER_SECOND]) {

@@ -39,7 +39,17 @@ typedef struct {
 } mcp_image_range_t;
 
 
-/* identity: 64-bit hash of the id, the same in every image, never 0 */
+/* rows of limits in shared memory; MCP_IMAGE_NONE: not limited */
+typedef struct {
+    uint32_t  requests;
+    uint32_t  streams;
+} mcp_image_limits_t;
+
+
+/*
+ * identity: 64-bit hash of the id, the same in every image, never 0.  row: in
+ * shared memory, as mcp_image_rows_set() gave it.
+ */
 typedef struct {
     mcp_image_str_t    id;
     mcp_image_str_t    display_name;
@@ -50,6 +60,8 @@ typedef struct {
     mcp_quotas_t       quotas;
     uint32_t           active_servers;
     uint32_t           enabled;
+    uint32_t           row;
+    mcp_image_limits_t limits;
     uint64_t           identity;
 } mcp_image_tenant_t;
 
@@ -62,6 +74,7 @@ typedef struct {
     uint32_t           enabled;
     uint32_t           narrowed;
     mcp_quotas_t       quotas;
+    mcp_image_limits_t limits;
     int64_t            not_before;
     int64_t            expires_at;
     uint64_t           identity;
@@ -98,7 +111,7 @@ typedef struct {
     uint32_t           runtime;         /* mcp_runtime_e */
     uint32_t           status;          /* mcp_server_status_e */
     uint32_t           tls;
-    uint32_t           reserved;
+    mcp_image_limits_t limits;
     uint64_t           identity;
 } mcp_image_server_t;
 
@@ -115,6 +128,7 @@ typedef struct {
     mcp_image_str_t  tls_name;          /* SNI and the name to verify */
     mcp_image_str_t  text;
     uint32_t         server;
+    uint32_t         row;
     uint64_t         identity;
 } mcp_image_endpoint_t;
 
@@ -138,6 +152,30 @@ int mcp_image_build(const mcp_config_t *config,
     const mcp_config_options_t *options, mcp_image_addresses_pt addresses,
     void *data, uint64_t epoch, uint64_t generation,
     void **ret_block, size_t *ret_size, const char **reterr_text);
+
+/*
+ * Rows of shared memory that records name by their number.  A new block names
+ * none; whoever compiles it gives every identity of a kind its row, then
+ * seals the block, and only then it can be opened by others.  Each tenant has a
+ * limit, so that its requests under way can be told; keys and servers have those
+ * that their quotas set.
+ */
+typedef enum {
+    MCP_IMAGE_ROWS_TENANTS,
+    MCP_IMAGE_ROWS_LIMITS,
+    MCP_IMAGE_ROWS_ENDPOINTS,
+    MCP_IMAGE_ROWS_KINDS
+} mcp_image_rows_e;
+
+/* How many there are; writes their identities when ret_identities is given. */
+size_t mcp_image_rows(void *block, mcp_image_rows_e kind,
+    uint64_t *ret_identities);
+
+/* rows: as many, in the same order. */
+void mcp_image_rows_set(void *block, mcp_image_rows_e kind,
+    const uint32_t *rows);
+
+void mcp_image_seal(void *block, uint64_t epoch, uint64_t generation);
 
 /* The image in block, or NULL with *reterr_text when it is not one. */
 const mcp_image_t *mcp_image_open(const void *block, size_t size,

@@ -77,6 +77,10 @@ static void mcp_image_add_slot(mcp_image_build_t *build,
     mcp_image_table_e slots, uint64_t hash, uint32_t record);
 
 
+static const mcp_image_limits_t  no_limits = { MCP_IMAGE_NONE,
+                                               MCP_IMAGE_NONE };
+
+
 int
 mcp_image_build(const mcp_config_t *config,
     const mcp_config_options_t *options, mcp_image_addresses_pt addresses,
@@ -256,6 +260,8 @@ mcp_image_add_tenant(mcp_image_build_t *build, const mcp_tenant_t *tenant)
     record->origins = mcp_image_add_strings(build, tenant->allowed_origins,
                                             tenant->nallowed_origins);
     record->quotas = tenant->quotas;
+    record->row = MCP_IMAGE_NONE;
+    record->limits = no_limits;
     record->enabled = tenant->enabled;
 
     if (build->image) {
@@ -342,6 +348,7 @@ mcp_image_add_server(mcp_image_build_t *build, uint32_t tenant,
                                                server->ntools_deny);
     record->has_tools_allow = server->has_tools_allow;
     record->quotas = server->quotas;
+    record->limits = no_limits;
     record->tenant = tenant;
     record->runtime = server->runtime;
     record->tls = server->nurls ? server->urls[0].tls : false;
@@ -427,6 +434,7 @@ mcp_image_add_endpoints(mcp_image_build_t *build,
         record->text = mcp_image_add_text(build, target->text,
                                           target->text_len);
         record->server = (uint32_t) build->used[MCP_IMAGE_SERVERS] - 1;
+        record->row = MCP_IMAGE_NONE;
 
         if (build->image) {
             record->identity = mcp_identity_endpoint(build->identity, tenant,
@@ -459,6 +467,7 @@ mcp_image_add_key(mcp_image_build_t *build, uint32_t tenant,
     record->enabled = key->enabled;
     record->narrowed = key->narrowed;
     record->quotas = key->quotas;
+    record->limits = no_limits;
     record->not_before = key->not_before;
     record->expires_at = key->expires_at;
 

@@ -14,7 +14,7 @@
 
 
 /* Raise it with every change of what a field means. */
-#define MCP_IMAGE_LAYOUT      1
+#define MCP_IMAGE_LAYOUT      2
 
 #define MCP_IMAGE_MAGIC       "mcpimage"
 #define MCP_IMAGE_MAGIC_LEN   8
@@ -24,6 +24,10 @@
 #define mcp_image_records(image, table)                                       \
     ((const void *) ((const char *) (image)                                   \
                      + (image)->tables[table].offset))
+
+
+#define mcp_image_writable(image, table)                                      \
+    ((void *) ((char *) (image) + (image)->tables[table].offset))
 
 
 typedef enum {

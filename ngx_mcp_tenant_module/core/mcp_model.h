@@ -22,6 +22,7 @@
 typedef struct {
     uint32_t     max_servers;               /* of a tenant only */
     uint32_t     max_concurrent_requests;
+    uint32_t     max_streams;
     uint32_t     burst;
     uint32_t     requests_per_second_milli; /* thousandths */
 } mcp_quotas_t;

@@ -143,6 +143,16 @@ static const mcp_reason_t  mcp_reasons[MCP_REASON_COUNT] = {
         "server_quota_exceeded", "The server is past the tenant's "
         "max_servers", 429, MCP_RPC_CODE_LIMITED },
 
+    [MCP_REASON_RATE_LIMITED] = { "rate_limited", "rate_limited",
+        "Too many requests per second", 429, MCP_RPC_CODE_LIMITED },
+
+    [MCP_REASON_CONCURRENCY_LIMITED] = { "concurrency_limited",
+        "concurrency_limited", "Too many requests at once", 429,
+        MCP_RPC_CODE_LIMITED },
+
+    [MCP_REASON_STREAMS_LIMITED] = { "streams_limited", "streams_limited",
+        "Too many streams at once", 429, MCP_RPC_CODE_LIMITED },
+
     [MCP_REASON_SERVER_NOT_READY] = { "server_not_ready",
         "server_not_ready", "The server has no endpoint at this time", 503,
         MCP_RPC_CODE_UPSTREAM_FAILED },
