@@ -75,7 +75,7 @@ static mcp_server_t  a_servers[] = {
       .headers = search_headers, .nheaders = 3,
       .tools_allow = allow_patterns, .ntools_allow = 2,
       .has_tools_allow = true, .tools_deny = deny_patterns, .ntools_deny = 1,
-      .quotas = { 0, 10, 3, 2500 } },
+      .quotas = { 0, 10, 0, 3, 2500 } },
     { .id = S("demand"), .runtime = MCP_RUNTIME_KUBERNETES,
       .kubernetes = &on_demand, .urls = pods_urls, .nurls = 1 },
     { .id = S("pods"), .runtime = MCP_RUNTIME_KUBERNETES,
@@ -95,7 +95,7 @@ static mcp_server_t  b_servers[] = {
 
 static mcp_key_t  a_keys[] = {
     { .name = S("production"), .digest = { 1, 2, 3 }, .enabled = true,
-      .not_before = 100, .expires_at = 200, .quotas = { 0, 5, 6, 7 } },
+      .not_before = 100, .expires_at = 200, .quotas = { 0, 5, 0, 6, 7 } },
     { .name = S("narrow"), .digest = { 4, 5, 6 }, .enabled = true,
       .narrowed = true, .servers = reachable, .nservers = 3 },
     { .name = S("nothing"), .digest = { 7 }, .narrowed = true }
@@ -109,7 +109,7 @@ static mcp_tenant_t  tenants[] = {
     { .id = S("team-a"), .display_name = S("Team Alpha"),
       .namespace = S("mcp-team-a"), .enabled = true, .keys = a_keys,
       .nkeys = 3, .allowed_origins = origins, .nallowed_origins = 1,
-      .quotas = { 9, 100, 20, 50000 }, .servers = a_servers, .nservers = 5 },
+      .quotas = { 9, 100, 7, 20, 50000 }, .servers = a_servers, .nservers = 5 },
     { .id = S("empty") },
     { .id = S("team-b"), .enabled = true, .keys = b_keys, .nkeys = 1,
       .servers = b_servers, .nservers = 2 }

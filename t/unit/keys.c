@@ -265,8 +265,8 @@ static const config_case_t  cases[] = {
              "0123456789abcdef0123456789abcdef\", name: k, quotas: {rps: "
              "1}}"),
       "tenants.yaml:4:113: found the unknown key \"rps\" in the quotas of a "
-      "key, expected one of: max_concurrent_requests, requests_per_second, "
-      "burst\n"
+      "key, expected one of: max_concurrent_requests, max_streams, "
+      "requests_per_second, burst\n"
     },
     {
       "a negative number",
