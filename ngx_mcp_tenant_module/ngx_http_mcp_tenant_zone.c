@@ -350,7 +350,7 @@ ngx_http_mcp_tenant_zone_init_process(ngx_cycle_t *cycle,
         return NGX_ERROR;
     }
 
-    if (ngx_http_mcp_tenant_process == MCP_PROCESS_OVERFLOW) {
+    if (ngx_http_mcp_tenant_process >= MCP_PROCESS_OVERFLOW) {
         ngx_log_error(NGX_LOG_WARN, cycle->log, 0,
                       "%d processes use the zone; this one counts in a row "
                       "shared with others until it ends", MCP_PROCESSES_MAX);
