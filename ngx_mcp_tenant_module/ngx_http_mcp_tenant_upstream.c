@@ -32,7 +32,7 @@ struct ngx_http_mcp_tenant_peer_s {
     ngx_http_mcp_tenant_health_t   *health;
     uint64_t                        tag;
     ngx_http_mcp_tenant_sockaddr_t  sockaddr;
-    ngx_str_t                       name;
+    ngx_str_t                      *name;
 
     /* one bit for each endpoint that this request has tried */
     uint64_t                       *tried;
@@ -519,7 +519,7 @@ ngx_http_mcp_tenant_upstream_get_peer(ngx_peer_connection_t *pc, void *data)
     n = ngx_http_mcp_tenant_upstream_choose(peer);
 
     if (n == MCP_IMAGE_NONE) {
-        pc->name = &peer->name;
+        pc->name = peer->name;
         return NGX_BUSY;
     }
 
@@ -635,6 +635,13 @@ ngx_http_mcp_tenant_upstream_use(ngx_peer_connection_t *pc,
     ngx_http_upstream_t         *u;
     const mcp_image_endpoint_t  *endpoint;
 
+    /* $upstream_addr goes on pointing to the name of each one tried */
+
+    peer->name = ngx_palloc(peer->request->pool, sizeof(ngx_str_t));
+    if (peer->name == NULL) {
+        return NGX_ERROR;
+    }
+
     u = peer->request->upstream;
     image = peer->ctx->image->image;
     endpoint = mcp_image_endpoint(image, peer->server->endpoints.first + n);
@@ -645,16 +652,16 @@ ngx_http_mcp_tenant_upstream_use(ngx_peer_connection_t *pc,
                                                    endpoint->identity);
 
     text = mcp_image_text(image, &endpoint->text);
-    peer->name.data = (u_char *) text.data;
-    peer->name.len = text.len;
-    pc->name = &peer->name;
+    peer->name->data = (u_char *) text.data;
+    peer->name->len = text.len;
+    pc->name = peer->name;
 
     refused = mcp_address_refused(&endpoint->address.sa, peer->options->allow,
                                   peer->options->nallow);
     if (refused) {
         ngx_log_error(NGX_LOG_ERR, pc->log, 0,
                       "upstream %V is %s, which \"mcp_tenant_upstream_allow\" "
-                      "does not open", &peer->name, refused);
+                      "does not open", peer->name, refused);
         return NGX_BUSY;
     }
 
@@ -731,7 +738,7 @@ ngx_http_mcp_tenant_upstream_free_peer(ngx_peer_connection_t *pc, void *data,
         {
             ngx_log_error(NGX_LOG_WARN, pc->log, 0,
                           "upstream %V failed and rests for %T s",
-                          &peer->name, peer->mtscf->fail_timeout);
+                          peer->name, peer->mtscf->fail_timeout);
         }
     }
 
