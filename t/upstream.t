@@ -130,8 +130,9 @@ servers:
   - id: plain
     runtime: {type: upstream, name: internal}
 --- must_die
---- error_log eval
-qr/catalogs\/a\.yaml:3:\d+: found the upstream "?internal"?, expected one that nginx\.conf opens: add "internal" to mcp_tenant_upstream_names/
+--- error_log
+catalogs/a.yaml:3:37: found the upstream "internal", expected one that
+    nginx.conf opens: add "internal" to mcp_tenant_upstream_names
 
 
 
@@ -145,8 +146,9 @@ servers:
   - id: plain
     runtime: {type: upstream, name: legacy}
 --- must_die
---- error_log eval
-qr/catalogs\/a\.yaml:3:\d+: found the upstream .*legacy.*, expected one that nginx\.conf opens/
+--- error_log
+catalogs/a.yaml:3:37: found the upstream "legacy", expected one that
+    nginx.conf opens: add "legacy" to mcp_tenant_upstream_names
 
 
 
@@ -667,7 +669,8 @@ keepalive 16;
 mcp_tenant_peers;
 --- must_die
 --- error_log
-"mcp_tenant_peers" directive must stand before "keepalive" and any other balancer of this upstream block
+"mcp_tenant_peers" directive must stand before "keepalive" and any
+    other balancer of this upstream block
 
 
 
@@ -707,7 +710,8 @@ mcp_tenant_peers;
 mcp_tenant_peers max_conns=1;
 --- must_die
 --- error_log
-invalid parameter "max_conns=1", expected "max_fails=NUMBER" or "fail_timeout=TIME"
+invalid parameter "max_conns=1", expected
+    "max_fails=NUMBER" or "fail_timeout=TIME"
 
 
 
@@ -716,4 +720,5 @@ invalid parameter "max_conns=1", expected "max_fails=NUMBER" or "fail_timeout=TI
 mcp_tenant_peers max_fails=x;
 --- must_die
 --- error_log
-invalid parameter "max_fails=x", expected "max_fails=NUMBER" or "fail_timeout=TIME"
+invalid parameter "max_fails=x", expected
+    "max_fails=NUMBER" or "fail_timeout=TIME"

@@ -39,6 +39,9 @@ our @EXPORT = qw(
     write_file error_log audit servroot state_dir nginx_pid wait_until command_output
 );
 
+# What a test file does to each of its blocks before this file does.
+our $prepare = sub {};
+
 our %key = (a => 'mcpk-of-tenant-a', b => 'mcpk-of-tenant-b');
 
 my $owner = $$;
@@ -68,6 +71,8 @@ no_root_location();
 add_block_preprocessor(sub {
     my ($block) = @_;
 
+    $prepare->($block);
+
     if (!defined $block->http_config) {
         $block->set_value('http_config', http_config($block));
     }
@@ -77,6 +82,12 @@ add_block_preprocessor(sub {
     }
 
     $block->set_value('user_files', user_files($block));
+
+    # a message may go on in the next line, behind blanks
+    if (defined $block->error_log && !ref $block->error_log) {
+        $block->set_value('error_log',
+                          $block->error_log =~ s/\n +(?=\S)/ /gr);
+    }
 
     if (!defined $block->must_die && !defined $block->request) {
         $block->set_value('request', 'GET /ready');
