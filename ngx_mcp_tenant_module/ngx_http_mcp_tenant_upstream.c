@@ -18,9 +18,7 @@ typedef union {
 } ngx_http_mcp_tenant_sockaddr_t;
 
 
-typedef struct ngx_http_mcp_tenant_peer_s  ngx_http_mcp_tenant_peer_t;
-
-struct ngx_http_mcp_tenant_peer_s {
+typedef struct {
     ngx_http_request_t             *request;
     ngx_http_mcp_tenant_ctx_t      *ctx;
     ngx_http_mcp_tenant_shctx_t    *sh;
@@ -39,10 +37,7 @@ struct ngx_http_mcp_tenant_peer_s {
 
     /* "Host: " and the server's headers, as they stand in the request */
     ngx_buf_t                      *host;
-
-    ngx_int_t                     (*process_header)(ngx_http_request_t *r);
-    ngx_int_t                     (*reinit_request)(ngx_http_request_t *r);
-};
+} ngx_http_mcp_tenant_peer_t;
 
 
 static ngx_int_t ngx_http_mcp_tenant_upstream_init(ngx_conf_t *cf,
@@ -52,10 +47,6 @@ static ngx_int_t ngx_http_mcp_tenant_upstream_init_peer(ngx_http_request_t *r,
 static ngx_int_t ngx_http_mcp_tenant_upstream_request(ngx_http_request_t *r,
     ngx_http_mcp_tenant_peer_t *peer);
 static void ngx_http_mcp_tenant_upstream_drop_host(ngx_buf_t *b);
-static ngx_int_t ngx_http_mcp_tenant_upstream_process_header(
-    ngx_http_request_t *r);
-static ngx_int_t ngx_http_mcp_tenant_upstream_reinit_request(
-    ngx_http_request_t *r);
 static ngx_int_t ngx_http_mcp_tenant_upstream_get_peer(
     ngx_peer_connection_t *pc, void *data);
 static uint32_t ngx_http_mcp_tenant_upstream_choose(
@@ -341,11 +332,7 @@ ngx_http_mcp_tenant_upstream_init_peer(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
-    peer->process_header = u->process_header;
-    peer->reinit_request = u->reinit_request;
-
-    u->process_header = ngx_http_mcp_tenant_upstream_process_header;
-    u->reinit_request = ngx_http_mcp_tenant_upstream_reinit_request;
+    ngx_http_mcp_tenant_answer_guard(r, ctx);
 
     u->peer.data = peer;
     u->peer.get = ngx_http_mcp_tenant_upstream_get_peer;
@@ -357,7 +344,6 @@ ngx_http_mcp_tenant_upstream_init_peer(ngx_http_request_t *r,
 #endif
 
     ctx->forwarded = 1;
-    ctx->peer = peer;
 
     return NGX_OK;
 }
@@ -456,53 +442,6 @@ ngx_http_mcp_tenant_upstream_drop_host(ngx_buf_t *b)
             next = line;
         }
     }
-}
-
-
-/* No revision of MCP switches protocols; a tunnel would escape all checks. */
-static ngx_int_t
-ngx_http_mcp_tenant_upstream_process_header(ngx_http_request_t *r)
-{
-    ngx_int_t                    rc;
-    ngx_http_upstream_t         *u;
-    ngx_http_mcp_tenant_peer_t  *peer;
-
-    u = r->upstream;
-    peer = ngx_http_mcp_tenant_ctx_find(r)->peer;
-
-    /* the proxy's own handler replaces itself as it goes on */
-
-    u->process_header = peer->process_header;
-    rc = u->process_header(r);
-
-    peer->process_header = u->process_header;
-    u->process_header = ngx_http_mcp_tenant_upstream_process_header;
-
-    if (rc == NGX_OK && u->headers_in.status_n < NGX_HTTP_OK) {
-        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
-                      "upstream answered with status %ui, expected a final one",
-                      u->headers_in.status_n);
-        return NGX_HTTP_UPSTREAM_INVALID_HEADER;
-    }
-
-    return rc;
-}
-
-
-static ngx_int_t
-ngx_http_mcp_tenant_upstream_reinit_request(ngx_http_request_t *r)
-{
-    ngx_int_t                    rc;
-    ngx_http_mcp_tenant_peer_t  *peer;
-
-    peer = ngx_http_mcp_tenant_ctx_find(r)->peer;
-
-    rc = peer->reinit_request(r);
-
-    peer->process_header = r->upstream->process_header;
-    r->upstream->process_header = ngx_http_mcp_tenant_upstream_process_header;
-
-    return rc;
 }
 
 
