@@ -196,8 +196,8 @@ sub user_files {
     my $secrets = join '', map { "      - \"$_\"\n" }
                   grep { length } split /\n/, $block->secrets_a // '';
 
-    $tenants =~ s/^(    catalog_file: catalogs\/a.yaml\n)
-                 /$1    secrets:\n$secrets/mx if $secrets;
+    $tenants =~ s{^(    catalog_file: catalogs/a.yaml\n)}
+                 {$1    secrets:\n$secrets}m if $secrets;
 
     return [@files, ['tenants.yaml', $tenants]];
 }
@@ -422,6 +422,7 @@ sub read_answer {
 
     while ($buffer !~ /\r\n\r\n/) {
         read_some($socket, \$buffer, $until) or last;
+        $buffer =~ s{^HTTP/1\.1 100 .*?\r\n\r\n}{}s;
     }
 
     my ($head, $body) = $buffer =~ /^(.*?\r\n)\r\n(.*)/s;
