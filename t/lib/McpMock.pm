@@ -260,6 +260,7 @@ sub answer {
         $held{endless} = { connection => $connection, request => \%kept };
         put($connection, "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream"
                          . "\r\nConnection: close\r\n\r\n" . ENDLESS_EVENT);
+        settle();
 
     } elsif ($path eq '/stale' && $connection->{served} > 1) {
         drop($connection);
