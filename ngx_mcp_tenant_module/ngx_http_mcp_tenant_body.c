@@ -36,11 +36,6 @@ static ngx_int_t ngx_http_mcp_tenant_body_keep(ngx_pool_t *pool,
     ngx_str_t *ret_text, const mcp_str_t *text);
 
 
-#define ngx_http_mcp_tenant_is(s, text)                                       \
-    ((s)->len == sizeof(text) - 1                                             \
-     && ngx_memcmp((s)->data, text, sizeof(text) - 1) == 0)
-
-
 mcp_reason_e
 ngx_http_mcp_tenant_body_scan(ngx_http_request_t *r,
     ngx_http_mcp_tenant_ctx_t *ctx)
@@ -262,12 +257,12 @@ ngx_http_mcp_tenant_body_headers(ngx_http_request_t *r,
         return MCP_REASON_OK;
     }
 
-    if (ngx_http_mcp_tenant_is(&message->method, "tools/call")
-        || ngx_http_mcp_tenant_is(&message->method, "prompts/get"))
+    if (ngx_http_mcp_tenant_str_is(&message->method, "tools/call")
+        || ngx_http_mcp_tenant_str_is(&message->method, "prompts/get"))
     {
         mirrored = &message->name;
 
-    } else if (ngx_http_mcp_tenant_is(&message->method, "resources/read")) {
+    } else if (ngx_http_mcp_tenant_str_is(&message->method, "resources/read")) {
         mirrored = &message->uri;
 
     } else {
@@ -340,7 +335,7 @@ ngx_http_mcp_tenant_body_policy(ngx_http_mcp_tenant_scan_t *scan,
         return MCP_REASON_RPC_METHOD_NOT_ALLOWED;
     }
 
-    if (!ngx_http_mcp_tenant_is(&message->method, "tools/call")) {
+    if (!ngx_http_mcp_tenant_str_is(&message->method, "tools/call")) {
         return MCP_REASON_OK;
     }
 

@@ -31,6 +31,12 @@
 #define NGX_HTTP_MCP_TENANT_AUTH_ON      1
 
 
+/* s: an ngx_str_t or mcp_str_t */
+#define ngx_http_mcp_tenant_str_is(s, text)                                   \
+    ((s)->len == sizeof(text) - 1                                             \
+     && ngx_memcmp((s)->data, text, sizeof(text) - 1) == 0)
+
+
 typedef enum {
     NGX_HTTP_MCP_TENANT_ENDPOINT_NONE,
     NGX_HTTP_MCP_TENANT_ENDPOINT_METRICS,
@@ -132,6 +138,7 @@ typedef struct {
 typedef struct {
     ngx_uint_t                       max_fails;
     time_t                           fail_timeout;
+    ngx_http_upstream_init_peer_pt   init_peer;     /* of a guarded block */
 } ngx_http_mcp_tenant_srv_conf_t;
 
 
@@ -165,7 +172,12 @@ typedef struct {
     uint32_t                         key;
     uint32_t                         server;
     const mcp_image_endpoint_t      *endpoint;
-    struct ngx_http_mcp_tenant_peer_s  *peer;
+
+    /* the proxy's own, which the guard of answers stands before */
+    ngx_int_t                      (*process_header)(ngx_http_request_t *r);
+    ngx_int_t                      (*reinit_request)(ngx_http_request_t *r);
+    void                           (*finalize_request)(ngx_http_request_t *r,
+                                        ngx_int_t rc);
 
     mcp_limits_t                    *limits;
     uint32_t                         slots[NGX_HTTP_MCP_TENANT_SCOPES];
@@ -199,6 +211,39 @@ typedef struct {
     unsigned                         forwarded:1;
     unsigned                         counted:1;
 } ngx_http_mcp_tenant_ctx_t;
+
+
+/* behind the address, where only the keepalive cache reads it */
+#define NGX_HTTP_MCP_TENANT_TAG_LEN  sizeof(uint64_t)
+
+
+typedef union {
+    mcp_address_t                  address;
+    u_char                         bytes[sizeof(mcp_address_t)
+                                         + NGX_HTTP_MCP_TENANT_TAG_LEN];
+} ngx_http_mcp_tenant_sockaddr_t;
+
+
+typedef struct {
+    ngx_http_request_t             *request;
+    ngx_http_mcp_tenant_ctx_t      *ctx;
+    ngx_http_mcp_tenant_shctx_t    *sh;
+    ngx_http_mcp_tenant_srv_conf_t *mtscf;
+    const mcp_config_options_t     *options;
+    const mcp_image_server_t       *server;
+
+    uint32_t                        current;    /* of the server's endpoints */
+    ngx_http_mcp_tenant_health_t   *health;
+    uint64_t                        tag;
+    ngx_http_mcp_tenant_sockaddr_t  sockaddr;
+    ngx_str_t                      *name;
+
+    /* one bit for each endpoint that this request has tried */
+    uint64_t                       *tried;
+
+    /* "Host: " and the server's headers, as they stand in the request */
+    ngx_buf_t                      *host;
+} ngx_http_mcp_tenant_peer_t;
 
 
 extern ngx_module_t  ngx_http_mcp_tenant_module;
@@ -282,6 +327,19 @@ ngx_int_t ngx_http_mcp_tenant_loader_init(ngx_conf_t *cf,
     ngx_http_mcp_tenant_main_conf_t *mtmcf);
 
 
+/* route */
+
+/* The path as it stood in the request line, without the query. */
+ngx_str_t ngx_http_mcp_tenant_raw_path(ngx_http_request_t *r);
+
+/* Finds the route, and the tenant and server that the path names. */
+mcp_reason_e ngx_http_mcp_tenant_path(ngx_http_request_t *r,
+    ngx_http_mcp_tenant_ctx_t *ctx, ngx_http_mcp_tenant_loc_conf_t *mtlcf);
+
+/* Whether the text has the form of a tenant's or server's id. */
+ngx_uint_t ngx_http_mcp_tenant_is_id(ngx_str_t *id);
+
+
 /* identity */
 
 /* The context of the main request, or NULL when there is no memory. */
@@ -297,9 +355,6 @@ ngx_http_mcp_tenant_ctx_t *ngx_http_mcp_tenant_ctx_find(
  */
 mcp_reason_e ngx_http_mcp_tenant_identify(ngx_http_request_t *r,
     ngx_http_mcp_tenant_ctx_t *ctx);
-
-/* The path as it stood in the request line, without the query. */
-ngx_str_t ngx_http_mcp_tenant_raw_path(ngx_http_request_t *r);
 
 /* Wipes keys out of the request line, for every location. */
 ngx_int_t ngx_http_mcp_tenant_post_read_handler(ngx_http_request_t *r);
@@ -399,12 +454,36 @@ ngx_int_t ngx_http_mcp_tenant_headers_filter(ngx_http_request_t *r);
 char *ngx_http_mcp_tenant_peers(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 
+/* peers: data is the request's ngx_http_mcp_tenant_peer_t */
+
+ngx_int_t ngx_http_mcp_tenant_peers_get(
+    ngx_peer_connection_t *pc, void *data);
+void ngx_http_mcp_tenant_peers_free(ngx_peer_connection_t *pc,
+    void *data, ngx_uint_t state);
+#if (NGX_HTTP_SSL)
+ngx_int_t ngx_http_mcp_tenant_peers_set_session(
+    ngx_peer_connection_t *pc, void *data);
+void ngx_http_mcp_tenant_peers_save_session(
+    ngx_peer_connection_t *pc, void *data);
+#endif
+
 /* Whether this system takes an address with a tag behind it. */
 ngx_int_t ngx_http_mcp_tenant_upstream_self_test(ngx_log_t *log);
 
 /* Sets what isolation needs in the proxied locations, after all merges. */
 ngx_int_t ngx_http_mcp_tenant_upstream_settings(ngx_conf_t *cf,
     ngx_http_mcp_tenant_main_conf_t *mtmcf);
+
+
+/* answer: what a server's answer must not be */
+
+/* Guards the blocks of "mcp_tenant_upstream_names"; after all merges. */
+ngx_int_t ngx_http_mcp_tenant_answer_init(ngx_conf_t *cf,
+    ngx_http_mcp_tenant_main_conf_t *mtmcf);
+
+/* Guards the answer that r->upstream will get. */
+void ngx_http_mcp_tenant_answer_guard(ngx_http_request_t *r,
+    ngx_http_mcp_tenant_ctx_t *ctx);
 
 
 /* variables */
