@@ -2,8 +2,8 @@
  * Limits on concurrency and rate in shared memory, without a lock.
  *
  * Concurrency has no shared counter that could drift: a limit is an array of
- * cells, one for each process; its use is their sum, and a dead process is undone
- * by zeroing its cells.  The rate is GCRA: one theoretical arrival time.
+ * cells, one for each process; its use is their sum, and a dead process is
+ * undone by zeroing its cells.  The rate is GCRA: one theoretical arrival time.
  */
 
 #ifndef _MCP_LIMIT_H_INCLUDED_
@@ -34,7 +34,8 @@ void mcp_limit_clear(mcp_limits_t *limits, uint32_t row);
 /*
  * Takes a slot when fewer than max are in use over all processes: never one
  * too many, and, with a bounded number of tries, not refused because of other
- * takers that are refused themselves.  Give back exactly once, by the same process.
+ * takers that are refused themselves.  Give back exactly once, by the same
+ * process.
  */
 bool mcp_limit_take(mcp_limits_t *limits, uint32_t row, uint32_t process,
     uint32_t max);
@@ -55,14 +56,18 @@ typedef struct {
 } mcp_rate_t;
 
 /*
- * Lets a request pass or not: rate_milli requests in 1,000 seconds, burst more at
- * once (as "burst" of limit_req with nodelay).  now: nanoseconds of a clock that
- * no one sets.  ret_rate may be NULL.
+ * Lets a request pass or not: rate_milli requests in 1,000 seconds (1 to 10^9),
+ * burst more at once (to 10^6; as "burst" of limit_req with nodelay).  now:
+ * nanoseconds of a clock that no one sets, below 2^63.  The time between two
+ * requests is rounded down to whole nanoseconds.  ret_rate may be NULL.
  */
 bool mcp_limit_rate(mcp_limits_t *limits, uint32_t row, uint64_t now,
     uint32_t rate_milli, uint32_t burst, mcp_rate_t *ret_rate);
 
-/* Gives the token back of a request that was refused for another reason. */
+/*
+ * Gives the token back of a request that was refused for another reason, with
+ * the time and the rate that it was taken with.
+ */
 void mcp_limit_rate_refund(mcp_limits_t *limits, uint32_t row, uint64_t now,
     uint32_t rate_milli);
 

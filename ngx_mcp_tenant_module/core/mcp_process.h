@@ -2,6 +2,10 @@
  * The table of processes that share a zone.  Each holds a robust,
  * process-shared mutex in its row for life, so that the kernel itself tells of
  * its death, however it came: no pid is ever asked for, no time waited out.
+ *
+ * Whoever holds that mutex may change the row, a process its own, a reaper
+ * that of a dead one; there is no lock over the whole table, so that a stopped
+ * process holds up nobody.
  */
 
 #ifndef _MCP_PROCESS_H_INCLUDED_
@@ -11,18 +15,32 @@
 #include "mcp_base.h"
 
 
+/* Processes that count in cells of their own. */
 #define MCP_PROCESSES_MAX       64
 
-/* The row that all share who found the table full. */
+/* The cell that all others share, and the first of their rows. */
 #define MCP_PROCESS_OVERFLOW    MCP_PROCESSES_MAX
+
+#define MCP_PROCESS_CELLS       (MCP_PROCESS_OVERFLOW + 1)
+#define MCP_PROCESS_ROWS        512
+
+/* For a reaper that has no row. */
+#define MCP_PROCESS_NONE        UINT32_MAX
 
 /* What a process announces that uses no image. */
 #define MCP_GENERATION_NONE     UINT64_MAX
 
+#define mcp_process_cell(process)                                             \
+    ((process) < MCP_PROCESS_OVERFLOW ? (process) : MCP_PROCESS_OVERFLOW)
+
 
 typedef struct mcp_processes_s  mcp_processes_t;
 
-/* Gives back what a dead process held; called with the table locked. */
+/*
+ * Gives back what a dead process held; may come twice for one death.  It
+ * comes for MCP_PROCESS_OVERFLOW when none is left of those that shared it:
+ * until then, what one of them held when it died stays counted.
+ */
 typedef void (*mcp_process_reclaim_pt)(void *data, uint32_t process);
 
 
@@ -33,25 +51,30 @@ int mcp_processes_init(void *memory, mcp_processes_t **ret_processes);
 
 /*
  * Takes a row for this process, reclaiming first what dead ones held.
- * *ret_process is the row, or MCP_PROCESS_OVERFLOW when none is free.  The
- * row is given up with mcp_process_detach() or by death; the memory must stay
- * mapped until then.  A fork does not inherit it.
+ * *ret_process is the row: MCP_PROCESS_OVERFLOW or more when no cells are
+ * left.  MCP_ERROR when all MCP_PROCESS_ROWS are in use.  The row is given up
+ * with mcp_process_detach() or by death of the calling thread; the memory must
+ * stay mapped until then.  A fork does not inherit it.
  */
 int mcp_process_attach(mcp_processes_t *processes,
     mcp_process_reclaim_pt reclaim, void *data, uint32_t *ret_process);
+
+/* What the process still holds is reclaimed by the next that looks. */
 void mcp_process_detach(mcp_processes_t *processes, uint32_t process);
 
 /*
  * Looks for processes that died and reclaims what they held; process is the
- * caller's own row.  Returns how many there were.  Never waits for a live
- * process: when another one is at it, returns 0 at once.
+ * caller's own row.  Returns how many died without mcp_process_detach().
+ * Never waits; several may be at it at once.
  */
 uint32_t mcp_processes_reap(mcp_processes_t *processes, uint32_t process,
     mcp_process_reclaim_pt reclaim, void *data);
 
 /*
  * The oldest generation of an image that the process still uses; rows of
- * older images are not reused before every process has gone on.
+ * older images are not reused before every process has gone on.  Until its
+ * first announcement, an attached process counts as using them all: one that
+ * uses none must announce MCP_GENERATION_NONE.
  */
 void mcp_process_announce(mcp_processes_t *processes, uint32_t process,
     uint64_t generation);

@@ -28,10 +28,11 @@ mcp_rows_t *mcp_rows_init(void *memory, uint32_t capacity);
  * one row).  Those that had a row keep it; a row whose identity is not among
  * them is retired with generation, and free for others once oldest, from
  * mcp_processes_oldest(), has reached the generation it was retired with.
- * ret_fresh, called before a row gets another identity, clears what the row
+ * fresh, called before a row gets another identity, clears what the row
  * counted.
  *
- * One process at a time may call this.  MCP_ERROR, with nothing changed, when
+ * One process at a time may call this; when it is killed in between, the next
+ * call completes what it began.  MCP_ERROR, with nothing changed, when
  * rows are missing (*ret_missing says how many) or memory is.
  */
 int mcp_rows_assign(mcp_rows_t *rows, const uint64_t *identities, size_t n,
@@ -39,6 +40,7 @@ int mcp_rows_assign(mcp_rows_t *rows, const uint64_t *identities, size_t n,
     void (*fresh)(void *data, uint32_t row), void *data,
     uint32_t *ret_rows, size_t *ret_missing);
 
+/* used: the rows that the last assignment gave or left to identities. */
 uint32_t mcp_rows_capacity(const mcp_rows_t *rows);
 uint32_t mcp_rows_used(const mcp_rows_t *rows);
 
