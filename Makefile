@@ -20,7 +20,7 @@ CLI = $(B)/mcp-tenant
 
 STRICT = -std=c11 -D_GNU_SOURCE -Wall -Wextra -Werror
 INCS = -Ingx_mcp_tenant_module/core
-LIBS = -lyaml -lcrypto
+LIBS = -lyaml -lcrypto -pthread
 SANITIZE =
 
 CORE_SRCS := $(wildcard ngx_mcp_tenant_module/core/*.c)
