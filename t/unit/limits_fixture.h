@@ -27,7 +27,7 @@
 #define ROWS          8
 #define CHILDREN      8
 #define HELD          3
-#define TRUE_PROCESSES  8
+#define TRUE_ROWS     8
 #define FAILED        99
 
 #define SHORT_ALARM   60
@@ -75,6 +75,7 @@ static void                (*hammer_arm)(void);
 static long scaled(long few, long many);
 static void *memory(size_t size);
 static void zone(void);
+static void zone_leave(void);
 static bool attach(void);
 static uint32_t reap(void);
 static void reclaim(void *data, uint32_t process);
@@ -101,7 +102,11 @@ scaled(long few, long many)
 
     soak = getenv("SOAK");
 
-    return soak && strcmp(soak, "long") == 0 ? many : few;
+    if (soak && strcmp(soak, "long") == 0) {
+        return many;
+    }
+
+    return soak && strcmp(soak, "tiny") == 0 ? few / 10 : few;
 }
 
 
@@ -121,12 +126,15 @@ memory(size_t size)
 }
 
 
-/* What was there before is kept: a process may still have its row in it. */
 __attribute__((unused))
 static void
 zone(void)
 {
-    (void) alarm((unsigned) scaled(SHORT_ALARM, LONG_ALARM));
+    (void) alarm(getenv("SOAK") ? LONG_ALARM : SHORT_ALARM);
+
+    if (processes) {
+        zone_leave();
+    }
 
     shared = memory(sizeof(shared_t));
     limits = memory(mcp_limits_size(ROWS));
@@ -139,6 +147,28 @@ zone(void)
 
     limits = mcp_limits_init(limits, ROWS, processes);
     self = MCP_PROCESS_NONE;
+}
+
+
+/* Its rows before its memory, or the kernel would look for them there. */
+static void
+zone_leave(void)
+{
+    int32_t   pid;
+    uint32_t  i;
+    uint64_t  generation;
+
+    for (i = 0; i < MCP_PROCESS_ROWS; i++) {
+        if (mcp_process_info(processes, i, &pid, &generation)
+            && pid == getpid())
+        {
+            mcp_process_detach(processes, i);
+        }
+    }
+
+    (void) munmap(processes, mcp_processes_size());
+    (void) munmap(limits, mcp_limits_size(ROWS));
+    (void) munmap(shared, sizeof(shared_t));
 }
 
 
@@ -164,7 +194,7 @@ reclaim(void *data, uint32_t process)
 {
     uint32_t  row;
 
-    for (row = 0; row < ROWS && process < TRUE_PROCESSES; row++) {
+    for (row = 0; row < ROWS && process < TRUE_ROWS; row++) {
         atomic_fetch_and(&shared->truth[row], ~(0xffULL << 8 * process));
     }
 
@@ -451,7 +481,7 @@ hammer_child(int id)
         hammer_arm();
     }
 
-    if (!attach() || self >= TRUE_PROCESSES) {
+    if (!attach() || self >= TRUE_ROWS) {
         _exit(FAILED);
     }
 

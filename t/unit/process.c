@@ -255,6 +255,7 @@ test_overflow(void)
     first = holder(rest, 1);
     is_int((long long) use(), 3, "the shared cell counts again");
     mcp_process_detach(processes, self);
+    self = MCP_PROCESS_NONE;
     (void) end(first, SIGKILL);
     (void) reap();
     is_int((long long) use(), 0, "and is cleared again");
