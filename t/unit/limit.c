@@ -235,6 +235,15 @@ test_refund(void)
     mcp_limit_rate_refund(limits, 0, now + 3000000000ULL, 1000);
     ok(mcp_limit_rate(limits, 0, now + 3000000000ULL, 1000, 1, &rate)
        && rate.remaining == 1, "what time gave back is not given twice");
+
+    mcp_limit_rate_refund(limits, 1, now, 1);
+    ok(mcp_limit_rate(limits, 1, now, 1, 0, NULL),
+       "a row that was cleared meanwhile has nothing to give back");
+
+    (void) mcp_limit_rate(limits, 2, now, 1000, 0, NULL);
+    mcp_limit_rate_refund(limits, 2, now, 1);
+    ok(mcp_limit_rate(limits, 2, now, 1000, 0, &rate)
+       && rate.reset_ns == 1000000000, "a slower rate gives back no more");
 }
 
 

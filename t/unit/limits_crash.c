@@ -7,11 +7,14 @@
 
 static void test_points(void);
 static void test_stopped_reaper(void);
+static void test_late_death(void);
 static void test_bursts(void);
 static void test_hammer(void);
 static void arm(void);
 static void stop_here(const char *name);
 static void reap_stopped(int id);
+static void kill_first(const char *name);
+static void stay(int id);
 static void die(int id);
 
 
@@ -22,6 +25,7 @@ main(void)
 
     test_points();
     test_stopped_reaper();
+    test_late_death();
     test_bursts();
     test_hammer();
 
@@ -65,6 +69,28 @@ test_stopped_reaper(void)
 
     is_int(end(pid, SIGKILL), SIGKILL, "the reaper is killed");
     is_int(reap(), 1, "the next one ends its work");
+}
+
+
+/* It dies when the table was reaped, before its row is taken. */
+static void
+test_late_death(void)
+{
+    zone();
+
+    children[0] = spawn(stay, 0);
+    await(&shared->parked[0], 1);
+
+    (void) end(spawn(die, 0), 0);
+
+    mcp_crash_watch(kill_first);
+    ok(attach(), "attached as another one dies");
+    mcp_crash_watch(NULL);
+
+    is_int(self, 0, "to the row of that one");
+    is_int((long long) use(), 0, "without what it held");
+    is_int((long long) mcp_processes_reclaimed(processes), 3,
+           "and its death is counted");
 }
 
 
@@ -153,4 +179,27 @@ die(int id)
     (void) attach();
     (void) attach();
     mcp_limit_enter(limits, 0, self);
+}
+
+
+static void
+kill_first(const char *name)
+{
+    if (strcmp(name, "reap-dead") == 0 && children[0]) {
+        (void) end(children[0], SIGKILL);
+        children[0] = 0;
+    }
+}
+
+
+static void
+stay(int id)
+{
+    (void) attach();
+    mcp_limit_enter(limits, 0, self);
+    atomic_store(&shared->parked[id], 1);
+
+    for ( ;; ) {
+        (void) pause();
+    }
 }

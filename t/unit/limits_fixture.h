@@ -68,6 +68,7 @@ static shared_t             *shared;
 static burst_t              *burst;
 static uint64_t              seed;
 static uint32_t              self;
+static uint32_t              overflows;
 static pid_t                 children[CHILDREN];
 static void                (*hammer_arm)(void);
 
@@ -147,6 +148,7 @@ zone(void)
 
     limits = mcp_limits_init(limits, ROWS, processes);
     self = MCP_PROCESS_NONE;
+    overflows = 0;
 }
 
 
@@ -197,6 +199,8 @@ reclaim(void *data, uint32_t process)
     for (row = 0; row < ROWS && process < TRUE_ROWS; row++) {
         atomic_fetch_and(&shared->truth[row], ~(0xffULL << 8 * process));
     }
+
+    overflows += process == MCP_PROCESS_OVERFLOW;
 
     mcp_limits_reclaim(data, process);
 }

@@ -119,6 +119,10 @@ test_generations(void)
     mcp_process_detach(processes, first);
     ok(mcp_processes_oldest(processes) == MCP_GENERATION_NONE,
        "nor does one that left");
+
+    ok(attach() && self == first, "its row is taken again");
+    is_int((long long) mcp_processes_oldest(processes), 0,
+           "by one that has announced nothing");
 }
 
 
@@ -245,11 +249,14 @@ test_overflow(void)
 
     (void) end(first, SIGKILL);
     is_int(reap(), 1, "one is dead");
+    is_int(overflows, 0, "the other still counts there");
     is_int((long long) use(), 4, "what it held cannot be told apart");
 
     (void) end(second, SIGKILL);
     is_int(reap(), 1, "so is the other");
     is_int((long long) use(), 0, "and nothing is held");
+    (void) reap();
+    is_int(overflows, 1, "which was cleared once");
     ok(mcp_limit_take(limits, 0, self, 1), "a slot can be taken");
 
     first = holder(rest, 1);

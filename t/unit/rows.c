@@ -23,6 +23,7 @@ typedef struct {
 
 static void test_small(void);
 static void test_retired(void);
+static void test_twin(void);
 static void test_missing(void);
 static void test_churn(bool killed);
 static void table(uint32_t capacity);
@@ -54,6 +55,7 @@ main(void)
 
     test_small();
     test_retired();
+    test_twin();
     test_missing();
     test_churn(false);
     test_churn(true);
@@ -126,6 +128,29 @@ test_retired(void)
     wanted[0] = 11;
     is_int(assign(2, MCP_GENERATION_NONE), MCP_OK,
            "at once when nobody uses any image");
+}
+
+
+/* Two assigners at once would leave that. */
+static void
+test_twin(void)
+{
+    table(3);
+
+    rows->entries[0].identity = 10;
+    rows->entries[0].retired = MCP_ROW_ACTIVE;
+    rows->entries[1].identity = 10;
+    rows->entries[1].retired = MCP_ROW_ACTIVE;
+
+    n = 2;
+    wanted[0] = 10;
+    wanted[1] = 11;
+    is_int(assign(2, 1), MCP_OK, "one identity in two rows");
+    ok(given[0] == 0 && given[1] == 2, "keeps the first");
+
+    wanted[1] = 12;
+    is_int(assign(3, 2), MCP_OK, "and the other one is free");
+    is_int(given[1], 1, "for the next");
 }
 
 
