@@ -7,7 +7,9 @@
 #define _LIMITS_CRASH_H_INCLUDED_
 
 
+#ifndef MCP_CRASH_POINTS
 #define MCP_CRASH_POINTS
+#endif
 
 #include "mcp_crash.c"
 #include "mcp_limit.c"

@@ -3,7 +3,9 @@
  * use may name it, and an assigner that is killed changes neither.
  */
 
+#ifndef MCP_CRASH_POINTS
 #define MCP_CRASH_POINTS
+#endif
 
 #include "mcp_crash.c"
 #include "mcp_rows.c"
