@@ -26,7 +26,8 @@ static uint64_t ngx_http_mcp_tenant_loader_mix(uint64_t hash, uint64_t n);
 static ngx_int_t ngx_http_mcp_tenant_loader_publish(
     ngx_http_mcp_tenant_main_conf_t *mtmcf);
 static ngx_int_t ngx_http_mcp_tenant_loader_write(
-    ngx_http_mcp_tenant_main_conf_t *mtmcf, uint64_t generation);
+    ngx_http_mcp_tenant_main_conf_t *mtmcf, uint64_t generation,
+    ngx_uint_t level);
 
 
 /* Of the loader process alone. */
@@ -34,6 +35,8 @@ static uint64_t    ngx_http_mcp_tenant_loader_seen;
 static uint64_t    ngx_http_mcp_tenant_loader_refused;
 static ngx_msec_t  ngx_http_mcp_tenant_loader_resolved;
 static ngx_uint_t  ngx_http_mcp_tenant_loader_started;
+
+/* what is loaded could not be published, which was said */
 static ngx_uint_t  ngx_http_mcp_tenant_loader_behind;
 
 
@@ -98,10 +101,10 @@ ngx_http_mcp_tenant_loader_manager(void *data)
     }
 
     ngx_http_mcp_tenant_loader_started = 1;
-    ngx_http_mcp_tenant_loader_behind = 0;
 
-    if (changed && ngx_http_mcp_tenant_loader_publish(mtmcf) != NGX_OK) {
-        ngx_http_mcp_tenant_loader_behind = 1;
+    if (changed) {
+        ngx_http_mcp_tenant_loader_behind =
+                       ngx_http_mcp_tenant_loader_publish(mtmcf) != NGX_OK;
     }
 
     return ngx_min(NGX_HTTP_MCP_TENANT_POLL_MS, mtmcf->resolve_interval);
@@ -151,6 +154,7 @@ ngx_http_mcp_tenant_loader_reload(ngx_http_mcp_tenant_main_conf_t *mtmcf,
     mcp_config_free(mtmcf->config);
     mtmcf->config = config;
 
+    ngx_http_mcp_tenant_loader_behind = 0;
     *changed = 1;
 }
 
@@ -280,7 +284,12 @@ ngx_http_mcp_tenant_loader_publish(ngx_http_mcp_tenant_main_conf_t *mtmcf)
     uint64_t                      generation;
     ngx_fd_t                      fd;
     ngx_int_t                     rc;
+    ngx_uint_t                    level;
     ngx_http_mcp_tenant_shctx_t  *sh;
+
+    /* tried again with each call, but told once */
+
+    level = ngx_http_mcp_tenant_loader_behind ? NGX_LOG_INFO : NGX_LOG_ERR;
 
     (void) ngx_snprintf(path, NGX_MAX_PATH, "%V/lock%Z",
                         &mtmcf->state->name);
@@ -288,7 +297,7 @@ ngx_http_mcp_tenant_loader_publish(ngx_http_mcp_tenant_main_conf_t *mtmcf)
     fd = open((char *) path, O_RDWR|O_CREAT|O_CLOEXEC|O_NOFOLLOW, 0600);
 
     if (fd == NGX_INVALID_FILE || flock(fd, LOCK_EX) == -1) {
-        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, ngx_errno,
+        ngx_log_error(level, ngx_cycle->log, ngx_errno,
                       "\"%s\" cannot be locked; what was loaded before goes on",
                       path);
 
@@ -305,7 +314,7 @@ ngx_http_mcp_tenant_loader_publish(ngx_http_mcp_tenant_main_conf_t *mtmcf)
     if (sh->epoch == mtmcf->epoch) {
 
         generation = sh->generation + 1;
-        rc = ngx_http_mcp_tenant_loader_write(mtmcf, generation);
+        rc = ngx_http_mcp_tenant_loader_write(mtmcf, generation, level);
 
         if (rc == NGX_OK) {
             sh->last_success = ngx_time();
@@ -330,7 +339,7 @@ ngx_http_mcp_tenant_loader_publish(ngx_http_mcp_tenant_main_conf_t *mtmcf)
 
 static ngx_int_t
 ngx_http_mcp_tenant_loader_write(ngx_http_mcp_tenant_main_conf_t *mtmcf,
-    uint64_t generation)
+    uint64_t generation, ngx_uint_t level)
 {
     void               *block;
     size_t              size, needed;
@@ -344,7 +353,7 @@ ngx_http_mcp_tenant_loader_write(ngx_http_mcp_tenant_main_conf_t *mtmcf,
                         &error)
         != MCP_OK)
     {
-        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+        ngx_log_error(level, ngx_cycle->log, 0,
                       "\"%V\" could not be compiled: %s",
                       &mtmcf->config_file, error);
         return NGX_ERROR;
@@ -354,7 +363,7 @@ ngx_http_mcp_tenant_loader_write(ngx_http_mcp_tenant_main_conf_t *mtmcf,
     image = mcp_image_open(block, size, &error);
 
     if (image == NULL) {
-        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+        ngx_log_error(level, ngx_cycle->log, 0,
                       "\"%V\" was compiled wrongly: %s",
                       &mtmcf->config_file, error);
         goto done;
@@ -364,7 +373,7 @@ ngx_http_mcp_tenant_loader_write(ngx_http_mcp_tenant_main_conf_t *mtmcf,
                                        &needed)
         != NGX_OK)
     {
-        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+        ngx_log_error(level, ngx_cycle->log, 0,
                       "zone \"%V\" is too small for \"%V\": it has %uz bytes, "
                       "expected at least %uz; what was loaded before goes on",
                       &mtmcf->shm_zone->shm.name, &mtmcf->config_file,
@@ -376,7 +385,7 @@ ngx_http_mcp_tenant_loader_write(ngx_http_mcp_tenant_main_conf_t *mtmcf,
                         &mtmcf->state->name);
 
     if (mcp_image_write((char *) path, block, size) != MCP_OK) {
-        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, ngx_errno,
+        ngx_log_error(level, ngx_cycle->log, ngx_errno,
                       "\"%s\" cannot be written; what was loaded before goes "
                       "on", path);
         goto done;
