@@ -43,7 +43,7 @@ my $repo = abs_path(dirname(__FILE__) . '/../..');
 my $patience = $ENV{TEST_NGINX_USE_VALGRIND} ? 60 : 10;
 my %keys;
 my %ports;
-my $json = JSON::PP->new->allow_nonref;
+my $json = JSON::PP->new->utf8->allow_nonref;
 my ($current, %seen);
 
 my $ca = '/etc/ssl/certs/ca-certificates.crt';
@@ -105,11 +105,18 @@ sub port {
 }
 
 
+# Below those that the system gives to clients: while NGINX starts anew, a
+# client of any other test could get its port.
 sub free_port {
-    my $socket = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 1)
-        or die "no port is free: $!\n";
+    for (1 .. 1000) {
+        my $port = 10240 + int(rand(20000));
 
-    return $socket->sockport();
+        return $port if IO::Socket::INET->new(LocalAddr => '127.0.0.1',
+                                              LocalPort => $port,
+                                              ReuseAddr => 1, Listen => 1);
+    }
+
+    die "no port is free: $!\n";
 }
 
 
