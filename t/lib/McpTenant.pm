@@ -302,12 +302,14 @@ sub http_config {
     server {
         listen      127.0.0.1:<port 1>;
         access_log  <root>/logs/upstream.log  seen_a;
+        client_max_body_size  0;
         location / { return  200  "a \$request_method \$request_uri\\n"; }
     }
 
     server {
         listen      127.0.0.1:<port 2>;
         access_log  <root>/logs/upstream.log  seen_b;
+        client_max_body_size  0;
         location / { return  200  "b \$request_method \$request_uri\\n"; }
     }
 END
