@@ -215,6 +215,7 @@ ngx_http_mcp_tenant_postconfiguration(ngx_conf_t *cf)
     }
 
     if (ngx_http_mcp_tenant_upstream_settings(cf, mtmcf) != NGX_OK
+        || ngx_http_mcp_tenant_answer_init(cf, mtmcf) != NGX_OK
         || ngx_http_mcp_tenant_conf_load(cf, mtmcf) != NGX_OK
         || ngx_http_mcp_tenant_loader_init(cf, mtmcf) != NGX_OK)
     {
@@ -396,6 +397,12 @@ ngx_http_mcp_tenant_create_srv_conf(ngx_conf_t *cf)
     if (mtscf == NULL) {
         return NULL;
     }
+
+    /*
+     * set by ngx_pcalloc():
+     *
+     *     mtscf->init_peer = NULL;
+     */
 
     mtscf->max_fails = 1;
     mtscf->fail_timeout = 10;

@@ -127,6 +127,7 @@ typedef struct {
 typedef struct {
     ngx_uint_t                       max_fails;
     time_t                           fail_timeout;
+    ngx_http_upstream_init_peer_pt   init_peer;     /* of a guarded block */
 } ngx_http_mcp_tenant_srv_conf_t;
 
 
@@ -157,7 +158,10 @@ typedef struct {
     uint32_t                         key;
     uint32_t                         server;
     const mcp_image_endpoint_t      *endpoint;
-    struct ngx_http_mcp_tenant_peer_s  *peer;
+
+    /* the proxy's own, which the guard of answers stands before */
+    ngx_int_t                      (*process_header)(ngx_http_request_t *r);
+    ngx_int_t                      (*reinit_request)(ngx_http_request_t *r);
 
     ngx_str_t                        requested_tenant;
     ngx_str_t                        requested_server;
@@ -377,6 +381,17 @@ ngx_int_t ngx_http_mcp_tenant_upstream_self_test(ngx_log_t *log);
 /* Sets what isolation needs in the proxied locations, after all merges. */
 ngx_int_t ngx_http_mcp_tenant_upstream_settings(ngx_conf_t *cf,
     ngx_http_mcp_tenant_main_conf_t *mtmcf);
+
+
+/* answer: what a server's answer must not be */
+
+/* Guards the blocks of "mcp_tenant_upstream_names"; after all merges. */
+ngx_int_t ngx_http_mcp_tenant_answer_init(ngx_conf_t *cf,
+    ngx_http_mcp_tenant_main_conf_t *mtmcf);
+
+/* Guards the answer that r->upstream will get. */
+void ngx_http_mcp_tenant_answer_guard(ngx_http_request_t *r,
+    ngx_http_mcp_tenant_ctx_t *ctx);
 
 
 /* variables */

@@ -18,9 +18,7 @@ typedef union {
 } ngx_http_mcp_tenant_sockaddr_t;
 
 
-typedef struct ngx_http_mcp_tenant_peer_s  ngx_http_mcp_tenant_peer_t;
-
-struct ngx_http_mcp_tenant_peer_s {
+typedef struct {
     ngx_http_request_t             *request;
     ngx_http_mcp_tenant_ctx_t      *ctx;
     ngx_http_mcp_tenant_shctx_t    *sh;
@@ -32,17 +30,14 @@ struct ngx_http_mcp_tenant_peer_s {
     ngx_http_mcp_tenant_health_t   *health;
     uint64_t                        tag;
     ngx_http_mcp_tenant_sockaddr_t  sockaddr;
-    ngx_str_t                       name;
+    ngx_str_t                      *name;
 
     /* one bit for each endpoint that this request has tried */
     uint64_t                       *tried;
 
     /* "Host: " and the server's headers, as they stand in the request */
     ngx_buf_t                      *host;
-
-    ngx_int_t                     (*process_header)(ngx_http_request_t *r);
-    ngx_int_t                     (*reinit_request)(ngx_http_request_t *r);
-};
+} ngx_http_mcp_tenant_peer_t;
 
 
 static ngx_int_t ngx_http_mcp_tenant_upstream_init(ngx_conf_t *cf,
@@ -52,10 +47,6 @@ static ngx_int_t ngx_http_mcp_tenant_upstream_init_peer(ngx_http_request_t *r,
 static ngx_int_t ngx_http_mcp_tenant_upstream_request(ngx_http_request_t *r,
     ngx_http_mcp_tenant_peer_t *peer);
 static void ngx_http_mcp_tenant_upstream_drop_host(ngx_buf_t *b);
-static ngx_int_t ngx_http_mcp_tenant_upstream_process_header(
-    ngx_http_request_t *r);
-static ngx_int_t ngx_http_mcp_tenant_upstream_reinit_request(
-    ngx_http_request_t *r);
 static ngx_int_t ngx_http_mcp_tenant_upstream_get_peer(
     ngx_peer_connection_t *pc, void *data);
 static uint32_t ngx_http_mcp_tenant_upstream_choose(
@@ -341,11 +332,7 @@ ngx_http_mcp_tenant_upstream_init_peer(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
-    peer->process_header = u->process_header;
-    peer->reinit_request = u->reinit_request;
-
-    u->process_header = ngx_http_mcp_tenant_upstream_process_header;
-    u->reinit_request = ngx_http_mcp_tenant_upstream_reinit_request;
+    ngx_http_mcp_tenant_answer_guard(r, ctx);
 
     u->peer.data = peer;
     u->peer.get = ngx_http_mcp_tenant_upstream_get_peer;
@@ -357,7 +344,6 @@ ngx_http_mcp_tenant_upstream_init_peer(ngx_http_request_t *r,
 #endif
 
     ctx->forwarded = 1;
-    ctx->peer = peer;
 
     return NGX_OK;
 }
@@ -459,53 +445,6 @@ ngx_http_mcp_tenant_upstream_drop_host(ngx_buf_t *b)
 }
 
 
-/* No revision of MCP switches protocols; a tunnel would escape all checks. */
-static ngx_int_t
-ngx_http_mcp_tenant_upstream_process_header(ngx_http_request_t *r)
-{
-    ngx_int_t                    rc;
-    ngx_http_upstream_t         *u;
-    ngx_http_mcp_tenant_peer_t  *peer;
-
-    u = r->upstream;
-    peer = ngx_http_mcp_tenant_ctx_find(r)->peer;
-
-    /* the proxy's own handler replaces itself as it goes on */
-
-    u->process_header = peer->process_header;
-    rc = u->process_header(r);
-
-    peer->process_header = u->process_header;
-    u->process_header = ngx_http_mcp_tenant_upstream_process_header;
-
-    if (rc == NGX_OK && u->headers_in.status_n < NGX_HTTP_OK) {
-        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
-                      "upstream answered with status %ui, expected a final one",
-                      u->headers_in.status_n);
-        return NGX_HTTP_UPSTREAM_INVALID_HEADER;
-    }
-
-    return rc;
-}
-
-
-static ngx_int_t
-ngx_http_mcp_tenant_upstream_reinit_request(ngx_http_request_t *r)
-{
-    ngx_int_t                    rc;
-    ngx_http_mcp_tenant_peer_t  *peer;
-
-    peer = ngx_http_mcp_tenant_ctx_find(r)->peer;
-
-    rc = peer->reinit_request(r);
-
-    peer->process_header = r->upstream->process_header;
-    r->upstream->process_header = ngx_http_mcp_tenant_upstream_process_header;
-
-    return rc;
-}
-
-
 static ngx_int_t
 ngx_http_mcp_tenant_upstream_get_peer(ngx_peer_connection_t *pc, void *data)
 {
@@ -519,7 +458,7 @@ ngx_http_mcp_tenant_upstream_get_peer(ngx_peer_connection_t *pc, void *data)
     n = ngx_http_mcp_tenant_upstream_choose(peer);
 
     if (n == MCP_IMAGE_NONE) {
-        pc->name = &peer->name;
+        pc->name = peer->name;
         return NGX_BUSY;
     }
 
@@ -635,6 +574,13 @@ ngx_http_mcp_tenant_upstream_use(ngx_peer_connection_t *pc,
     ngx_http_upstream_t         *u;
     const mcp_image_endpoint_t  *endpoint;
 
+    /* $upstream_addr goes on pointing to the name of each one tried */
+
+    peer->name = ngx_palloc(peer->request->pool, sizeof(ngx_str_t));
+    if (peer->name == NULL) {
+        return NGX_ERROR;
+    }
+
     u = peer->request->upstream;
     image = peer->ctx->image->image;
     endpoint = mcp_image_endpoint(image, peer->server->endpoints.first + n);
@@ -645,16 +591,16 @@ ngx_http_mcp_tenant_upstream_use(ngx_peer_connection_t *pc,
                                                    endpoint->identity);
 
     text = mcp_image_text(image, &endpoint->text);
-    peer->name.data = (u_char *) text.data;
-    peer->name.len = text.len;
-    pc->name = &peer->name;
+    peer->name->data = (u_char *) text.data;
+    peer->name->len = text.len;
+    pc->name = peer->name;
 
     refused = mcp_address_refused(&endpoint->address.sa, peer->options->allow,
                                   peer->options->nallow);
     if (refused) {
         ngx_log_error(NGX_LOG_ERR, pc->log, 0,
                       "upstream %V is %s, which \"mcp_tenant_upstream_allow\" "
-                      "does not open", &peer->name, refused);
+                      "does not open", peer->name, refused);
         return NGX_BUSY;
     }
 
@@ -733,7 +679,7 @@ ngx_http_mcp_tenant_upstream_free_peer(ngx_peer_connection_t *pc, void *data,
         {
             ngx_log_error(NGX_LOG_WARN, pc->log, 0,
                           "upstream %V failed and rests for %T s",
-                          &peer->name, peer->mtscf->fail_timeout);
+                          peer->name, peer->mtscf->fail_timeout);
         }
     }
 

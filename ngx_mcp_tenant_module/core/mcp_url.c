@@ -20,6 +20,8 @@
 #define MCP_URL_HTTPS_PORT  443
 
 
+static const char *mcp_url_scheme(const char **text, size_t *len,
+    mcp_url_t *url);
 static const char *mcp_url_authority(mcp_arena_t *arena, const char *text,
     size_t len, mcp_url_t *url);
 static const char *mcp_url_port(const char *text, size_t len,
@@ -52,26 +54,9 @@ mcp_url_parse(mcp_arena_t *arena, const char *text, size_t len,
         }
     }
 
-    if (len > 8 && strncasecmp(text, "https://", 8) == 0) {
-        ret_url->tls = true;
-        text += 8;
-        len -= 8;
-
-    } else if (len > 7 && strncasecmp(text, "http://", 7) == 0) {
-        ret_url->tls = false;
-        text += 7;
-        len -= 7;
-
-    } else if (len >= 5 && strncasecmp(text, "unix:", 5) == 0) {
-        return "found a unix: socket, expected http:// or https:// and a host";
-
-    } else {
-        return "found a text that is no URL, expected http:// or https:// and "
-               "a host";
-    }
-
-    if (len >= 5 && strncasecmp(text, "unix:", 5) == 0) {
-        return "found a unix: socket, expected http:// or https:// and a host";
+    why = mcp_url_scheme(&text, &len, ret_url);
+    if (why) {
+        return why;
     }
 
     authority_len = 0;
@@ -111,6 +96,39 @@ mcp_url_parse(mcp_arena_t *arena, const char *text, size_t len,
     }
 
     ret_url->path.len = strlen(ret_url->path.data);
+
+    return NULL;
+}
+
+
+/* Moves text and len behind the scheme. */
+static const char *
+mcp_url_scheme(const char **text, size_t *len, mcp_url_t *url)
+{
+    size_t  scheme;
+
+    scheme = 0;
+
+    if (*len > 8 && strncasecmp(*text, "https://", 8) == 0) {
+        url->tls = true;
+        scheme = 8;
+
+    } else if (*len > 7 && strncasecmp(*text, "http://", 7) == 0) {
+        url->tls = false;
+        scheme = 7;
+    }
+
+    *text += scheme;
+    *len -= scheme;
+
+    if (*len >= 5 && strncasecmp(*text, "unix:", 5) == 0) {
+        return "found a unix: socket, expected http:// or https:// and a host";
+    }
+
+    if (scheme == 0) {
+        return "found a text that is no URL, expected http:// or https:// and "
+               "a host";
+    }
 
     return NULL;
 }

@@ -185,6 +185,7 @@ static void refused_file(const char *name, const char *expected);
 static void values(void);
 static void value_case(const char *name, const char *expected);
 static void digests(void);
+static void findings(void);
 static void truncated(void);
 static void out_of_memory(void);
 static const char *environment(void *data, const char *name);
@@ -208,6 +209,7 @@ main(void)
     values();
     digests();
     files();
+    findings();
     truncated();
     out_of_memory();
     planted();
@@ -410,6 +412,14 @@ values(void)
     free(text);
     mcp_config_free(config);
 
+    config_put_text("tenants.yaml", "tenants:\n  - id: team-a\n"
+                    "    catalog_file: catalogs/a.yaml\n"
+                    "    secrets: [1X]\n");
+    value_case("a reference whose grant is broken is told once",
+               "tenants.yaml:4:15: found a text of 2 characters as a secret, "
+               "expected the NAME of a variable, or file:PATH\n");
+    put_good();
+
     token = NULL;
     value_case("a variable that is not set",
                "catalogs/a.yaml:10:32: found ${TOKEN} in header Authorization,"
@@ -518,10 +528,59 @@ digests(void)
 }
 
 
+/* A catalog of two tenants, and one with more mistakes than are told. */
+static void
+findings(void)
+{
+    int            i;
+    char          *text;
+    FILE          *f;
+    mcp_config_t  *config;
+    mcp_report_t  *report;
+
+    config_put_text("tenants.yaml",
+                    "tenants:\n"
+                    "  - {id: a, catalog_file: c.yaml}\n"
+                    "  - {id: b, catalog_file: ./c.yaml}\n"
+                    "  - {id: c, catalog_file: c.yaml}\n");
+    config_put_text("c.yaml", "servers: [x]\n");
+
+    text = config_load(&plain, &config);
+    is_str(text, "c.yaml:1:11: found a text as a server, expected a mapping "
+           "(key: value)\n"
+           "./c.yaml:1:11: found a text as a server, expected a mapping (key: "
+           "value)\n", "a mistake in a file that tenants share is told once");
+    free(text);
+
+    f = fopen("c.yaml", "w");
+    fprintf(f, "servers:\n");
+
+    for (i = 0; i < 10050; i++) {
+        fprintf(f, "- x\n");
+    }
+
+    (void) fclose(f);
+
+    report = mcp_report_new();
+    (void) mcp_config_load("tenants.yaml", &plain, report, &config);
+
+    is_int((long long) mcp_report_lines(report), 20002, "lines are bounded");
+    is_int((long long) mcp_report_files(report), 2, "files are counted");
+    is_str(mcp_report_line(report, 10000, NULL),
+           "c.yaml:10002:3: found more than 10000 mistakes in this file, "
+           "expected fewer: the rest is not told", "and the last one says so");
+
+    mcp_report_free(report);
+    put_good();
+}
+
+
 /* What stands in the place of the catalog. */
 static void
 files(void)
 {
+    char           other[] = "/tmp/mcp-unit-XXXXXX";
+    char           path[sizeof(other) + 16];
     char          *text;
     mcp_config_t  *config;
 
@@ -541,6 +600,20 @@ files(void)
     (void) symlink("/etc/passwd", "catalogs/a.yaml");
     refused_file("a link out of the folder",
                  "is a link that leads out of the folder");
+
+    /* a folder beside this one, with a name of the same length */
+
+    (void) mkdtemp(other);
+    (void) sprintf(path, "%s/a.yaml", other);
+    config_put_text(path, good_catalog);
+
+    (void) unlink("catalogs/a.yaml");
+    (void) symlink(path, "catalogs/a.yaml");
+    refused_file("a link into the folder beside",
+                 "is a link that leads out of the folder");
+
+    (void) unlink(path);
+    (void) rmdir(other);
 
     (void) unlink("catalogs/a.yaml");
     (void) symlink("a.yaml", "catalogs/a.yaml");

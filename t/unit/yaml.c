@@ -43,6 +43,9 @@ static const yaml_case_t  cases[] = {
       "already\n" },
     { "a mapping as a key", yaml_text("{{a: b}: c, d: e}\n"),
       "f:1:2: found a mapping as a key, expected a word\n" },
+    { "what a list as a key hides", yaml_text("{[a, *y]: *x, d: *z}\n"),
+      "f:1:2: found a list as a key, expected a word\n"
+      "f:1:18: found an alias (*), expected the value itself\n" },
     { "what a duplicate key hides",
       yaml_text("a: 1\na: {b: *x, c: [*y]}\nd: *z\n"),
       "f:2:1: found \"a\" again, expected it once: it stands in line 1 "
@@ -190,7 +193,7 @@ large(void)
     mcp_yaml_node_t  *root;
 
     n = 100000;
-    text = malloc(n * 16);
+    text = malloc(n * 32);
 
     memset(text, '[', n);
     findings = parse(text, n, &root, NULL);
@@ -225,6 +228,15 @@ large(void)
            "line 6 already\n"
            "f:100002:1: found \"k99999\" again, expected it once: it stands "
            "in line 100000 already\n", "duplicates among 100,000 keys");
+    free(findings);
+
+    for (i = 0, len = 0; i < n; i++) {
+        len += (size_t) sprintf(text + len, "%%TAG !%zu! x\n", i);
+    }
+
+    findings = parse(text, len, &root, NULL);
+    is_str(findings, "f:1:1: found more than 16 times %TAG, expected none\n",
+           "100,000 %TAG directives");
     free(findings);
 
     text[0] = '[';

@@ -1,0 +1,163 @@
+/*
+ * The guard of answers: what a server sends must be a plain HTTP response,
+ * whichever upstream block it came through.
+ */
+
+#include "ngx_http_mcp_tenant_module.h"
+
+
+static ngx_int_t ngx_http_mcp_tenant_answer_init_peer(ngx_http_request_t *r,
+    ngx_http_upstream_srv_conf_t *us);
+static ngx_int_t ngx_http_mcp_tenant_answer_process_header(
+    ngx_http_request_t *r);
+static ngx_int_t ngx_http_mcp_tenant_answer_reinit_request(
+    ngx_http_request_t *r);
+
+
+ngx_int_t
+ngx_http_mcp_tenant_answer_init(ngx_conf_t *cf,
+    ngx_http_mcp_tenant_main_conf_t *mtmcf)
+{
+    mcp_str_t                        *name;
+    ngx_uint_t                        i, n;
+    ngx_http_upstream_srv_conf_t    **us;
+    ngx_http_upstream_main_conf_t    *umcf;
+    ngx_http_mcp_tenant_srv_conf_t   *mtscf;
+
+    umcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_upstream_module);
+
+    us = umcf->upstreams.elts;
+    name = mtmcf->upstream_names.elts;
+
+    for (i = 0; i < umcf->upstreams.nelts; i++) {
+
+        /* those that a proxy_pass made for itself have no configuration */
+
+        if (us[i] == mtmcf->upstream || us[i]->srv_conf == NULL) {
+            continue;
+        }
+
+        for (n = 0; n < mtmcf->upstream_names.nelts; n++) {
+            if (us[i]->host.len == name[n].len
+                && ngx_strncasecmp(us[i]->host.data, (u_char *) name[n].data,
+                                   name[n].len)
+                   == 0)
+            {
+                break;
+            }
+        }
+
+        if (n == mtmcf->upstream_names.nelts) {
+            continue;
+        }
+
+        mtscf = ngx_http_conf_upstream_srv_conf(us[i],
+                                                ngx_http_mcp_tenant_module);
+
+        mtscf->init_peer = us[i]->peer.init;
+        us[i]->peer.init = ngx_http_mcp_tenant_answer_init_peer;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_mcp_tenant_answer_init_peer(ngx_http_request_t *r,
+    ngx_http_upstream_srv_conf_t *us)
+{
+    ngx_int_t                        rc;
+    ngx_http_mcp_tenant_ctx_t       *ctx;
+    ngx_http_mcp_tenant_loc_conf_t  *mtlcf;
+    ngx_http_mcp_tenant_srv_conf_t  *mtscf;
+
+    mtscf = ngx_http_conf_upstream_srv_conf(us, ngx_http_mcp_tenant_module);
+
+    rc = mtscf->init_peer(r, us);
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    ctx = ngx_http_mcp_tenant_ctx_find(r);
+    mtlcf = ngx_http_get_module_loc_conf(r, ngx_http_mcp_tenant_module);
+
+    /* locations of another kind may use the block as well */
+
+    if (mtlcf->enable && ctx && r == r->main) {
+        ngx_http_mcp_tenant_answer_guard(r, ctx);
+    }
+
+    return NGX_OK;
+}
+
+
+void
+ngx_http_mcp_tenant_answer_guard(ngx_http_request_t *r,
+    ngx_http_mcp_tenant_ctx_t *ctx)
+{
+    ngx_http_upstream_t  *u;
+
+    u = r->upstream;
+
+    ctx->process_header = u->process_header;
+    ctx->reinit_request = u->reinit_request;
+
+    u->process_header = ngx_http_mcp_tenant_answer_process_header;
+    u->reinit_request = ngx_http_mcp_tenant_answer_reinit_request;
+}
+
+
+/*
+ * No revision of MCP switches protocols; a tunnel would escape all checks.
+ * What has no status line NGINX would pass on as HTTP/0.9, without a header of
+ * its own: the server would write the client's header.
+ */
+static ngx_int_t
+ngx_http_mcp_tenant_answer_process_header(ngx_http_request_t *r)
+{
+    ngx_int_t                   rc;
+    ngx_uint_t                  version;
+    ngx_http_upstream_t        *u;
+    ngx_http_mcp_tenant_ctx_t  *ctx;
+
+    u = r->upstream;
+    ctx = ngx_http_mcp_tenant_ctx_find(r);
+    version = r->http_version;
+
+    /* the proxy's own handler replaces itself as it goes on */
+
+    u->process_header = ctx->process_header;
+    rc = u->process_header(r);
+
+    ctx->process_header = u->process_header;
+    u->process_header = ngx_http_mcp_tenant_answer_process_header;
+
+    r->http_version = version;
+
+    if (rc == NGX_OK && u->headers_in.status_n < NGX_HTTP_OK) {
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                      "upstream answered with status %ui, expected a final one",
+                      u->headers_in.status_n);
+        return NGX_HTTP_UPSTREAM_INVALID_HEADER;
+    }
+
+    return rc;
+}
+
+
+static ngx_int_t
+ngx_http_mcp_tenant_answer_reinit_request(ngx_http_request_t *r)
+{
+    ngx_int_t                   rc;
+    ngx_http_mcp_tenant_ctx_t  *ctx;
+
+    ctx = ngx_http_mcp_tenant_ctx_find(r);
+
+    rc = ctx->reinit_request(r);
+
+    ctx->process_header = r->upstream->process_header;
+    r->upstream->process_header = ngx_http_mcp_tenant_answer_process_header;
+
+    return rc;
+}
