@@ -351,27 +351,46 @@ ngx_http_mcp_tenant_read_headers(ngx_http_request_t *r,
 }
 
 
-/*
- * A key in the request line is no key, and must not reach a log either: every
- * log format and error line reads the bytes that are overwritten here.
- */
 ngx_int_t
 ngx_http_mcp_tenant_post_read_handler(ngx_http_request_t *r)
 {
+    ngx_http_mcp_tenant_mask_keys(r);
+
+    return NGX_DECLINED;
+}
+
+
+void
+ngx_http_mcp_tenant_mask_keys(ngx_http_request_t *r)
+{
     size_t       len;
     u_char      *p, *last;
-    ngx_str_t   *texts[4];
+    ngx_str_t    texts[4];
     ngx_uint_t   i;
 
-    texts[0] = &r->request_line;
-    texts[1] = &r->unparsed_uri;
-    texts[2] = &r->uri;
-    texts[3] = &r->args;
+    texts[0] = r->request_line;
+    texts[1] = r->unparsed_uri;
+    texts[2] = r->uri;
+    texts[3] = r->args;
+
+    /* $request is what was read, when it could not be parsed */
+
+    if (texts[0].data == NULL && r->request_start) {
+
+        for (p = r->request_start; p < r->header_in->last; p++) {
+            if (*p == CR || *p == LF) {
+                break;
+            }
+        }
+
+        texts[0].data = r->request_start;
+        texts[0].len = p - r->request_start;
+    }
 
     for (i = 0; i < 4; i++) {
 
-        p = texts[i]->data;
-        last = p + texts[i]->len;
+        p = texts[i].data;
+        last = p + texts[i].len;
 
         while (p < last) {
 
@@ -384,8 +403,6 @@ ngx_http_mcp_tenant_post_read_handler(ngx_http_request_t *r)
             p += len;
         }
     }
-
-    return NGX_DECLINED;
 }
 
 

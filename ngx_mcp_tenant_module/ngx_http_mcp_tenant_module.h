@@ -358,7 +358,12 @@ mcp_reason_e ngx_http_mcp_tenant_identify(ngx_http_request_t *r,
 
 void ngx_http_mcp_tenant_identity_exit_process(void);
 
-/* Wipes keys out of the request line, for every location. */
+/*
+ * A key in the request line is no key, and must not reach a log either: every
+ * log format and error line reads the bytes that this overwrites.  The phase
+ * sees all requests but those that NGINX refuses at once.
+ */
+void ngx_http_mcp_tenant_mask_keys(ngx_http_request_t *r);
 ngx_int_t ngx_http_mcp_tenant_post_read_handler(ngx_http_request_t *r);
 
 

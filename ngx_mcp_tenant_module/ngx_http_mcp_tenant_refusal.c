@@ -104,6 +104,8 @@ ngx_http_mcp_tenant_error_handler(ngx_http_request_t *r)
 
     /* NGINX refused before any location was asked; name who it was */
 
+    ngx_http_mcp_tenant_mask_keys(r->main);
+
     (void) ngx_http_mcp_tenant_identify(r, ctx);
 
     ctx->reason = ngx_http_mcp_tenant_reason_of_status(status);

@@ -31,6 +31,8 @@ static void ngx_http_mcp_tenant_http_method(ngx_http_request_t *r,
     ngx_str_t *ret_text);
 static ngx_int_t ngx_http_mcp_tenant_variable_image(ngx_http_request_t *r,
     ngx_http_mcp_tenant_ctx_t *ctx, uintptr_t data, ngx_str_t *ret_text);
+static ngx_int_t ngx_http_mcp_tenant_variable_path(ngx_http_request_t *r,
+    ngx_str_t *ret_text);
 static ngx_int_t ngx_http_mcp_tenant_upstream_url(ngx_http_request_t *r,
     ngx_http_mcp_tenant_ctx_t *ctx, ngx_str_t *ret_text);
 
@@ -183,8 +185,7 @@ ngx_http_mcp_tenant_variable_text(ngx_http_request_t *r,
         return NGX_OK;
 
     case NGX_HTTP_MCP_TENANT_VAR_PATH:
-        *ret_text = ngx_http_mcp_tenant_raw_path(r->main);
-        return NGX_OK;
+        return ngx_http_mcp_tenant_variable_path(r, ret_text);
 
     case NGX_HTTP_MCP_TENANT_VAR_HTTP_METHOD:
         ngx_http_mcp_tenant_http_method(r->main, ret_text);
@@ -307,6 +308,52 @@ ngx_http_mcp_tenant_variable_image(ngx_http_request_t *r,
         ret_text->data = (u_char *) text.data;
         ret_text->len = text.len;
     }
+
+    return NGX_OK;
+}
+
+
+/*
+ * Bytes outside ASCII are escaped: they need not be UTF-8, and a line of
+ * audit must be JSON for every reader.
+ */
+static ngx_int_t
+ngx_http_mcp_tenant_variable_path(ngx_http_request_t *r, ngx_str_t *ret_text)
+{
+    size_t      i, wide;
+    u_char     *p;
+    ngx_str_t   path;
+
+    path = ngx_http_mcp_tenant_raw_path(r->main);
+    wide = 0;
+
+    for (i = 0; i < path.len; i++) {
+        wide += (path.data[i] >= 0x80);
+    }
+
+    if (wide == 0) {
+        *ret_text = path;
+        return NGX_OK;
+    }
+
+    p = ngx_pnalloc(r->pool, path.len + 2 * wide);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    ret_text->data = p;
+
+    for (i = 0; i < path.len; i++) {
+
+        if (path.data[i] >= 0x80) {
+            p = ngx_sprintf(p, "%%%02Xd", (ngx_uint_t) path.data[i]);
+
+        } else {
+            *p++ = path.data[i];
+        }
+    }
+
+    ret_text->len = p - ret_text->data;
 
     return NGX_OK;
 }

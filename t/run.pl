@@ -90,11 +90,18 @@ sub set_environment {
 }
 
 
+# Below those that the system gives to clients: while NGINX starts anew, a
+# client of any other test could get its port.
 sub free_port {
-    my $socket = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 1)
-        or die "no port is free: $!\n";
+    for (1 .. 1000) {
+        my $port = 10240 + int(rand(20000));
 
-    return $socket->sockport();
+        return $port if IO::Socket::INET->new(LocalAddr => '127.0.0.1',
+                                              LocalPort => $port,
+                                              ReuseAddr => 1, Listen => 1);
+    }
+
+    die "no port is free: $!\n";
 }
 
 

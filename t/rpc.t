@@ -1,0 +1,676 @@
+#!/usr/bin/perl
+#
+# What must be right about a POST before a server sees it.  The scanner of
+# JSON-RPC has unit tests of its own; here is what the gateway does with it.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use MIME::Base64 qw(encode_base64);
+use Test::Nginx::Socket 'no_plan';
+use McpTenant;
+
+our $head = "X-API-Key: <key a>\nContent-Type: application/json";
+our $ping = '{"jsonrpc":"2.0","id":1,"method":"ping"}';
+our $version = 'io.modelcontextprotocol/protocolVersion';
+
+
+sub post {
+    return [map { "POST /servers/one/mcp\n$_" } @_];
+}
+
+
+# A request of a method, with the JSON of its params.
+sub call {
+    my ($method, $params) = @_;
+
+    $params //= '{}';
+
+    return qq({"jsonrpc":"2.0","id":1,"method":"$method","params":$params});
+}
+
+
+# As many headers, each one beside those that all have.
+sub heads {
+    return [map { length ? "$::head\n$_" : $::head } @_];
+}
+
+
+# For lists of requests: $n times the same.
+sub each_of {
+    my ($n, $value) = @_;
+
+    return [map { $value } 1 .. $n];
+}
+
+
+sub base64 {
+    my ($text) = @_;
+
+    return '=?base64?' . encode_base64($text, '') . '?=';
+}
+
+
+our $policy = <<'END';
+servers:
+  - id: one
+    runtime: {type: remote, url: "http://127.0.0.1:<port 1>/one"}
+    tools: {allow: ["read_*", "echo"], deny: ["read_secret*"]}
+  - id: two
+    runtime: {type: remote, url: "http://127.0.0.1:<port 1>/two"}
+    tools: {deny: ["drop"]}
+END
+
+
+# An answer that refuses a tool, as MCP wants it.
+sub unknown_tool {
+    my ($name) = @_;
+
+    return qq({"jsonrpc":"2.0","id":1,"error":{"code":-32602,)
+           . qq("message":"Unknown tool: $name",)
+           . '"data":{"reason":"unknown_tool"}}}';
+}
+
+
+run_tests();
+
+__DATA__
+
+=== the Content-Type is JSON, in the forms that this is written
+--- request eval
+main::post(map { $::ping } 1 .. 7)
+--- more_headers eval
+[map { "X-API-Key: <key a>\nContent-Type: $_" }
+ 'application/json', 'Application/JSON', 'application/json; charset=utf-8',
+ 'application/json;charset=UTF-8', 'application/json; charset="utf-8"',
+ 'application/json;', 'application/json ; charset=utf-8']
+--- error_code eval
+main::each_of(7, 200)
+--- response_body eval
+main::each_of(7, "a POST /one\n")
+--- upstream eval
+"a POST /one\n" x 7
+
+
+
+=== another Content-Type gets 415
+--- request eval
+main::post(map { $::ping } 1 .. 13)
+--- more_headers eval
+["X-API-Key: <key a>", map { "X-API-Key: <key a>\nContent-Type: $_" }
+ '', 'text/plain', 'application/jsonx', 'application/json-rpc', 'text/json',
+ 'application/json; charset=utf-16', 'application/json; charset=utf-8; x=y',
+ 'application/json; boundary=x', 'application/json, text/plain',
+ 'application/x-www-form-urlencoded', 'multipart/form-data; boundary=x',
+ 'application/json charset=utf-7']
+--- error_code eval
+main::each_of(13, 415)
+--- response_body_like eval
+main::each_of(13, qr/"code":-32600,.*"reason":"unsupported_media_type"/)
+--- audit eval
+"tenant=a server=one method= decision=deny reason=unsupported_media_type\n" x 13
+
+
+
+=== two lines of Content-Type get 400
+--- request eval
+"POST /servers/one/mcp\n$::ping"
+--- more_headers
+X-API-Key: <key a>
+Content-Type: application/json
+Content-Type: text/plain
+--- error_code: 400
+--- response_body_like: "reason":"duplicate_header"
+
+
+
+=== an encoded body gets 415, whatever the encoding is called
+--- request eval
+main::post(map { $::ping } 1 .. 7)
+--- more_headers eval
+main::heads(map { "Content-Encoding: $_" }
+            'gzip', 'deflate', 'br', 'x-gzip', 'identity, gzip', 'GZIP', 'none')
+--- error_code eval
+main::each_of(7, 415)
+--- response_body_like eval
+main::each_of(7, qr/"code":-32600,.*"reason":"unsupported_encoding"/)
+
+
+
+=== the encoding "identity" is none, and is not passed on
+--- http
+    server {
+        listen      127.0.0.1:<port 3>;
+        access_log  off;
+        location / { return  200  "[$http_content_encoding]\n"; }
+    }
+--- catalog_a
+servers:
+  - id: one
+    runtime: {type: remote, url: "http://127.0.0.1:<port 3>/one"}
+--- tenants
+tenants:
+  - id: a
+    catalog_file: a.yaml
+    api_keys: [{key_hash: "<hash a>", name: main}]
+--- request eval
+"POST /servers/one/mcp\n$::ping"
+--- more_headers eval
+"$::head\nContent-Encoding: Identity"
+--- response_body
+[]
+
+
+
+=== a body that is not JSON gets 400
+--- request eval
+main::post('{', '{}}', '{"jsonrpc":"2.0","id":1,"method":"ping"',
+           "$::ping$::ping", "$::ping,", 'no', '{"a":1,}', "{'a':1}",
+           '{"a":01}', '{"a":1e400}', "\xef\xbb\xbf$::ping", "{\"a\":\"\xff\"}",
+           '{"a":"\ud800"}', "{\"a\":\"\x01\"}", "$::ping\0x", '/**/' . $::ping,
+           CORE::join("\0", split(//, $::ping)))
+--- more_headers eval
+$::head
+--- error_code eval
+main::each_of(17, 400)
+--- response_body_like eval
+main::each_of(17, qr/"code":-32700,.*"reason":"not_json"/)
+--- audit eval
+"tenant=a server=one decision=deny reason=not_json\n" x 17
+
+
+
+=== a body that is empty gets 400
+--- request eval
+["POST /servers/one/mcp", "POST /servers/one/mcp",
+ "POST /servers/one/mcp\n0\r\n\r\n"]
+--- more_headers eval
+main::heads('', 'Content-Length: 0', 'Transfer-Encoding: chunked')
+--- error_code eval
+[400, 400, 400]
+--- response_body_like eval
+main::each_of(3, qr/"reason":"not_json"/)
+
+
+
+=== JSON that is no message gets 400
+--- request eval
+main::post('1', '"x"', 'null', '{}', '[]', '[1]', '[[]]', '{"jsonrpc":"2.0"}',
+           '{"id":1,"method":"ping"}',
+           '{"jsonrpc":2.0,"id":1,"method":"ping"}',
+           '{"jsonrpc":"2.1","id":1,"method":"ping"}',
+           '{"jsonrpc":"2.0","id":1,"method":null}',
+           '{"jsonrpc":"2.0","id":null,"method":"ping"}',
+           '{"jsonrpc":"2.0","id":[],"method":"ping"}',
+           '{"jsonrpc":"2.0","id":1,"method":"ping","params":1}',
+           '{"jsonrpc":"2.0","id":1,"method":"ping","result":1}',
+           '{"jsonrpc":"2.0","id":1,"result":1,"error":{}}',
+           '{"jsonrpc":"2.0","result":1}',
+           '{"jsonrpc":"2.0","id":1,"Method":"ping"}',
+           '{"jsonrpc":"2.0","id":1,"METHOD":"ping"}')
+--- more_headers eval
+$::head
+--- error_code eval
+main::each_of(20, 400)
+--- response_body_like eval
+main::each_of(20, qr/"code":-32600,.*"reason":"invalid_message"/)
+
+
+
+=== a key that stands twice gets 400 at each level that is read
+--- request eval
+main::post('{"jsonrpc":"2.0","id":1,"method":"ping","method":"ping"}',
+           '{"jsonrpc":"2.0","id":1,"method":"ping","\u006dethod":"ping"}',
+           '{"jsonrpc":"2.0","id":1,"id":1,"method":"ping"}',
+           '{"jsonrpc":"2.0","jsonrpc":"2.0","id":1,"method":"ping"}',
+           '{"jsonrpc":"2.0","id":1,"method":"ping","params":{},"params":{}}',
+           main::call('tools/call', '{"name":"a","name":"b"}'),
+           main::call('tools/call', '{"name":"a","n\u0061me":"b"}'),
+           main::call('resources/read', '{"uri":"a","uri":"b"}'),
+           main::call('ping', '{"_meta":{},"_meta":{}}'),
+           main::call('ping',
+                      qq({"_meta":{"$::version":"1","$::version":"1"}})))
+--- more_headers eval
+$::head
+--- error_code eval
+main::each_of(10, 400)
+--- response_body_like eval
+main::each_of(10, qr/"reason":"invalid_message"/)
+
+
+
+=== what the gateway does not read may be anything that JSON allows
+--- request eval
+main::post(main::call('tools/call', '{"name":"x","arguments":{"a":1,"a":2}}'),
+           main::call('ping', '{"Name":1,"x":[[[{"y":1e300}]]]}'),
+           main::call('ping', '[1,2]'),
+           "  \r\n\t$::ping\n ",
+           '{"jsonrpc":"2.0","id":1,"\u006dethod":"ping"}',
+           main::call('tools/call', '{"arguments":{"name":"y"},"name":"x"}'))
+--- more_headers eval
+$::head
+--- error_code eval
+main::each_of(6, 200)
+--- upstream eval
+"a POST /one\n" x 6
+
+
+
+=== bodies that are deep or long are judged, and the gateway lives on
+--- request eval
+main::post('{"a":' x 100_000, '[' x 100_000,
+           main::call('ping', '{"a":' . '[' x 100_000 . ']' x 100_000 . '}'),
+           main::call('ping', '{"a":"' . 'x' x 3_000_000 . '"}'),
+           main::call('tools/call', '{"name":"' . 'x' x 3_000_000 . '"}'),
+           '{"' . 'x' x 3_000_000 . '":1}', '[' . '1,' x 1_000_000 . '1]',
+           $::ping)
+--- more_headers eval
+$::head
+--- timeout: 30
+--- error_code_like eval
+['^400$', '^400$', '^(400|200)$', '^200$', '^400$', '^400$', '^400$', '^200$']
+--- upstream_like eval
+qr/\A(a POST \/one\n){2,3}\z/
+
+
+
+=== a batch is judged message by message
+--- catalog_a eval
+$::policy
+--- tenants
+tenants:
+  - id: a
+    catalog_file: a.yaml
+    api_keys: [{key_hash: "<hash a>", name: main}]
+--- request eval
+my $echo = main::call('tools/call', '{"name":"echo"}');
+my $drop = main::call('tools/call', '{"name":"drop"}');
+my $note = '{"jsonrpc":"2.0","method":"notifications/initialized"}';
+main::post("[$::ping,$echo,$note]", "[$::ping,$drop]", "[$drop,$::ping]",
+           "[$::ping,1]", "[$::ping,{}]",
+           '[' . CORE::join(',', map { $::ping } 1 .. 101) . ']')
+--- more_headers eval
+$::head
+--- error_code eval
+[200, 200, 200, 400, 400, 400]
+--- response_body_like eval
+['^a POST /one$', '"id":null,.*"unknown_tool"', '"id":null,.*"unknown_tool"',
+ map { '"invalid_message"' } 1 .. 3]
+--- upstream
+a POST /one
+--- audit
+method=ping decision=allow reason=ok
+method=ping decision=deny reason=tool_not_allowed
+method=tools/call decision=deny reason=tool_not_allowed
+method=ping decision=deny reason=invalid_message
+method=ping decision=deny reason=invalid_message
+method=ping decision=deny reason=invalid_message
+
+
+
+=== where headers mirror the body, there are no batches
+--- request eval
+main::post("[$::ping]", "[$::ping]",
+           '[' . main::call('ping', qq({"_meta":{"$::version":"2026-07-28"}}))
+           . ']')
+--- more_headers eval
+main::heads('', 'Mcp-Method: ping', '')
+--- error_code eval
+[200, 400, 400]
+--- response_body_like eval
+['^a POST /one$', '"invalid_message"', '"invalid_message"']
+--- upstream
+a POST /one
+
+
+
+=== an Mcp-Method that contradicts the body gets 400
+--- request eval
+main::post(map { $::ping } 1 .. 7)
+--- more_headers eval
+main::heads(map { "Mcp-Method: $_" }
+            'ping', 'tools/call', 'PING', 'ping x', 'pin', 'pingx', '')
+--- error_code eval
+[200, map { 400 } 1 .. 6]
+--- response_body_like eval
+['^a POST /one$', map { qr/"id":1,.*"code":-32020,.*"header_mismatch"/ } 1 .. 6]
+--- upstream
+a POST /one
+--- audit eval
+"method=ping reason=ok\n" . "method=ping reason=header_mismatch\n" x 6
+
+
+
+=== an Mcp-Name that contradicts the body gets 400
+--- request eval
+my $tool = main::call('tools/call', '{"name":"echo"}');
+my $prompt = main::call('prompts/get', '{"name":"echo"}');
+my $uri = main::call('resources/read', '{"uri":"file:///x"}');
+main::post($tool, $tool, $tool, $tool, $prompt, $prompt, $uri, $uri,
+           main::call('tools/call', '{}'))
+--- more_headers eval
+main::heads(map { "Mcp-Name: $_" }
+            'echo', 'Echo', 'drop', '', 'echo', 'x', 'file:///x', 'echo', 'x')
+--- error_code eval
+[200, 400, 400, 400, 200, 400, 200, 400, 400]
+--- response_body_like eval
+my $no = qr/"id":1,.*"code":-32020,.*"header_mismatch"/;
+my $yes = '^a POST /one$';
+[$yes, $no, $no, $no, $yes, $no, $yes, $no, $no]
+--- upstream eval
+"a POST /one\n" x 3
+
+
+
+=== an Mcp-Name in base64 is decoded before it is compared
+--- request eval
+my $tool = main::call('tools/call', '{"name":"gr\u00fc\u00dfe"}');
+my $ascii = main::call('tools/call', '{"name":"echo"}');
+main::post($tool, $tool, $tool, $ascii, $ascii, $ascii, $ascii, $ascii, $ascii)
+--- more_headers eval
+my $name = "gr\xc3\xbc\xc3\x9fe";
+main::heads(map { "Mcp-Name: $_" }
+            main::base64($name), $name, main::base64("$name "),
+            main::base64('echo'), main::base64('drop'), '=?base64?!!!!?=',
+            '=?base64?ZWNobw?=', '=?base64??=', '=?BASE64?ZWNobw==?=')
+--- error_code eval
+[200, 200, 400, 200, 400, 400, 200, 400, 400]
+--- upstream eval
+"a POST /one\n" x 4
+
+
+
+=== a tool whose name looks like base64 is called by its base64
+--- request eval
+my $name = main::base64('drop');
+main::post(main::call('tools/call', qq({"name":"$name"})),
+           main::call('tools/call', qq({"name":"$name"})))
+--- more_headers eval
+my $name = main::base64('drop');
+main::heads("Mcp-Name: $name", 'Mcp-Name: ' . main::base64($name))
+--- error_code eval
+[400, 200]
+--- upstream
+a POST /one
+
+
+
+=== a version in the header and another in the body get 400
+--- request eval
+my $body = main::call('ping', qq({"_meta":{"$::version":"2026-07-28"}}));
+main::post($body, $body, $body, $::ping)
+--- more_headers eval
+main::heads('MCP-Protocol-Version: 2026-07-28',
+            'MCP-Protocol-Version: 2025-11-25', 'MCP-Protocol-Version:',
+            'MCP-Protocol-Version: 9999-01-01')
+--- error_code eval
+[200, 400, 400, 200]
+--- response_body_like eval
+['^a POST /one$', '"code":-32020', '"code":-32020', '^a POST /one$']
+--- upstream
+a POST /one
+a POST /one
+
+
+
+=== two lines of a header of MCP get 400, equal or not
+--- request eval
+main::post(map { $::ping } 1 .. 6)
+--- more_headers eval
+main::heads("Mcp-Method: ping\nMcp-Method: ping",
+            "Mcp-Method: ping\nmcp-method: tools/call",
+            "Mcp-Name: x\nMcp-Name: x",
+            "MCP-Protocol-Version: 2025-11-25\nMCP-Protocol-Version: x",
+            "Mcp-Session-Id: a\nMcp-Session-Id: b",
+            "Last-Event-ID: 1\nLast-Event-ID: 1")
+--- error_code eval
+main::each_of(6, 400)
+--- response_body_like eval
+main::each_of(6, qr/"code":-32600,.*"reason":"duplicate_header"/)
+--- audit eval
+"decision=deny reason=duplicate_header\n" x 6
+
+
+
+=== names with an underscore are not those of MCP
+--- request eval
+"POST /servers/one/mcp\n$::ping"
+--- more_headers eval
+"$::head\nMcp_Method: tools/call\nMcp_Name: x"
+--- upstream
+a POST /one
+
+
+
+=== the policy of a server allows and denies tools
+--- catalog_a eval
+$::policy
+--- tenants
+tenants:
+  - id: a
+    catalog_file: a.yaml
+    api_keys: [{key_hash: "<hash a>", name: main}]
+--- request eval
+main::post(map { main::call('tools/call', qq({"name":"$_"})) }
+           'echo', 'read_x', 'read_', 'read_secret', 'read_secrets', 'read',
+           'Echo', 'echo ', 'drop', '', '*', 'read_*')
+--- more_headers eval
+$::head
+--- error_code eval
+main::each_of(12, 200)
+--- body_json eval
+[undef, undef, undef,
+ (map { main::unknown_tool($_) }
+  'read_secret', 'read_secrets', 'read', 'Echo', 'echo ', 'drop', '', '*'),
+ undef]
+--- upstream eval
+"a POST /one\n" x 4
+--- audit
+method=tools/call name=echo decision=allow reason=ok
+method=tools/call name=read_x decision=allow reason=ok
+method=tools/call name=read_ decision=allow reason=ok
+method=tools/call name=read_secret decision=deny reason=tool_not_allowed
+method=tools/call name=read_secrets decision=deny reason=tool_not_allowed
+method=tools/call name=read decision=deny reason=tool_not_allowed
+method=tools/call name=Echo decision=deny reason=tool_not_allowed
+method=tools/call decision=deny reason=tool_not_allowed
+method=tools/call name=drop decision=deny reason=tool_not_allowed
+method=tools/call name= decision=deny reason=tool_not_allowed
+method=tools/call name=* decision=deny reason=tool_not_allowed
+method=tools/call name=read_* decision=allow reason=ok
+
+
+
+=== a policy is not got round by other writings of a name
+--- catalog_a eval
+$::policy
+--- tenants
+tenants:
+  - id: a
+    catalog_file: a.yaml
+    api_keys: [{key_hash: "<hash a>", name: main}]
+--- request eval
+main::post(main::call('tools/call', '{"name":"dr\u006fp"}'),
+           main::call('tools/call', '{"n\u0061me":"drop"}'),
+           main::call('tools\/call', '{"name":"drop"}'),
+           main::call('\u0074ools/call', '{"name":"drop"}'),
+           main::call('tools/call',
+                      '{"arguments":{"name":"echo"},"name":"drop"}'),
+           '{"params":{"name":"drop"},"jsonrpc":"2.0","id":1,'
+           . '"method":"tools/call"}',
+           main::call('tools/call', '{"Name":"echo","name":"drop"}'))
+--- more_headers eval
+$::head
+--- error_code eval
+main::each_of(7, 200)
+--- body_json eval
+main::each_of(7, main::unknown_tool('drop'))
+--- audit eval
+"method=tools/call name=drop decision=deny reason=tool_not_allowed\n" x 7
+
+
+
+=== a call without the name of a tool is denied under a policy
+--- catalog_a eval
+$::policy
+--- tenants
+tenants:
+  - id: a
+    catalog_file: a.yaml
+    api_keys: [{key_hash: "<hash a>", name: main}]
+--- request eval
+main::post(main::call('tools/call', '{}'), main::call('tools/call', '["echo"]'),
+           '{"jsonrpc":"2.0","id":1,"method":"tools/call"}',
+           '{"jsonrpc":"2.0","method":"tools/call","params":{"name":"drop"}}')
+--- more_headers eval
+$::head
+--- error_code eval
+main::each_of(4, 200)
+--- response_body_like eval
+main::each_of(4, qr/"code":-32602,.*"unknown_tool"/)
+--- audit eval
+"method=tools/call decision=deny reason=tool_not_allowed\n" x 4
+
+
+
+=== a header does not change which tool the policy sees
+--- catalog_a eval
+$::policy
+--- tenants
+tenants:
+  - id: a
+    catalog_file: a.yaml
+    api_keys: [{key_hash: "<hash a>", name: main}]
+--- request eval
+my $drop = main::call('tools/call', '{"name":"drop"}');
+main::post($drop, $drop, $drop, $drop)
+--- more_headers eval
+main::heads('Mcp-Name: echo', 'Mcp-Name: drop', 'Mcp-Method: ping',
+            "Mcp-Method: tools/call\nMcp-Name: drop\n"
+            . 'MCP-Protocol-Version: 2025-03-26')
+--- error_code eval
+[400, 200, 400, 200]
+--- response_body_like eval
+['"header_mismatch"', '"unknown_tool"', '"header_mismatch"', '"unknown_tool"']
+
+
+
+=== under a policy, an unknown method is denied
+--- catalog_a eval
+$::policy
+--- tenants
+tenants:
+  - id: a
+    catalog_file: a.yaml
+    api_keys: [{key_hash: "<hash a>", name: main}]
+--- request eval
+my $meta = qq({"_meta":{"$::version":"2026-07-28"}});
+main::post((map { main::call($_) } 'tools/run', 'TOOLS/CALL', 'tools/call ',
+            'vendor/x', ''), main::call('tools/run', $meta),
+           main::call('tools/list'), main::call('ping'),
+           '{"jsonrpc":"2.0","method":"notifications/vendor"}',
+           '{"jsonrpc":"2.0","id":1,"result":{}}')
+--- more_headers eval
+$::head
+--- error_code eval
+[(map { 200 } 1 .. 5), 404, 200, 200, 200, 200]
+--- response_body_like eval
+my $no = qr/"id":1,.*:-32601,"message":"Method not found",.*"unknown_method"/;
+[$no, $no, $no, $no, $no, $no, '^a POST', '^a POST', '"id":null,.*-32601',
+ '^a POST']
+--- upstream eval
+"a POST /one\n" x 3
+--- audit
+method=other decision=deny reason=rpc_method_not_allowed status=200
+method=other decision=deny reason=rpc_method_not_allowed status=200
+method=other decision=deny reason=rpc_method_not_allowed status=200
+method=other decision=deny reason=rpc_method_not_allowed status=200
+method=other decision=deny reason=rpc_method_not_allowed status=200
+method=other decision=deny reason=rpc_method_not_allowed status=404
+method=tools/list decision=allow reason=ok
+method=ping decision=allow reason=ok
+method=other decision=deny reason=rpc_method_not_allowed
+method=response decision=allow reason=ok
+
+
+
+=== a policy that only denies lets all other tools pass
+--- catalog_a eval
+$::policy
+--- tenants
+tenants:
+  - id: a
+    catalog_file: a.yaml
+    api_keys: [{key_hash: "<hash a>", name: main}]
+--- request eval
+[map { "POST /servers/two/mcp\n" . main::call('tools/call', qq({"name":"$_"})) }
+ 'drop', 'dropx', 'anything']
+--- more_headers eval
+$::head
+--- error_code eval
+[200, 200, 200]
+--- response_body_like eval
+['"unknown_tool"', '^a POST /two$', '^a POST /two$']
+--- upstream
+a POST /two
+a POST /two
+
+
+
+=== a server without a policy gets any method and tool
+--- request eval
+main::post(main::call('vendor/x'), main::call('tools/call', '{"name":"drop"}'),
+           main::call('tools/call'))
+--- more_headers eval
+$::head
+--- error_code eval
+[200, 200, 200]
+--- upstream
+a POST /one
+a POST /one
+a POST /one
+
+
+
+=== the server gets the very bytes that were judged
+--- http
+    log_format  body  escape=none  '$http_content_length $request_body';
+
+    server {
+        listen      127.0.0.1:<port 3>;
+        access_log  <root>/logs/upstream.log  body;
+        client_body_buffer_size  200k;
+        location / { proxy_pass  http://127.0.0.1:<port 4>; }
+    }
+
+    server {
+        listen      127.0.0.1:<port 4>;
+        access_log  off;
+        location / { return  204; }
+    }
+--- catalog_a
+servers:
+  - id: one
+    runtime: {type: remote, url: "http://127.0.0.1:<port 3>/one"}
+--- tenants
+tenants:
+  - id: a
+    catalog_file: a.yaml
+    api_keys: [{key_hash: "<hash a>", name: main}]
+--- request eval
+my $chunks = CORE::join('', map { "1\r\n$_\r\n" } split //, $::ping);
+["POST /servers/one/mcp\n$chunks" . "0\r\n\r\n",
+ "POST /servers/one/mcp\n"
+ . '{ "\u006dethod":"p\u0069ng","id" : 1.0,"x":"\/","jsonrpc":"2.0" }',
+ "POST /servers/one/mcp\n" . main::call('ping', '{"x":"' . 'y' x 99_000 . '"}')]
+--- more_headers eval
+main::heads('Transfer-Encoding: chunked', '', '')
+--- error_code eval
+[204, 204, 204]
+--- upstream eval
+my $long = main::call('ping', '{"x":"' . 'y' x 99_000 . '"}');
+"40 $::ping\n"
+. '65 { "\u006dethod":"p\u0069ng","id" : 1.0,"x":"\/","jsonrpc":"2.0" }' . "\n"
+. length($long) . " $long\n"
