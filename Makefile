@@ -6,6 +6,7 @@ NGINX_SRC ?= /usr/share/nginx/src
 NGINX ?= /usr/sbin/nginx
 PREFIX ?= /usr/local
 CFLAGS ?= -O2 -g
+JOBS ?= $(shell nproc)
 
 # For a source tree that does not bring its distribution's own flags.
 NGINX_FLAGS ?= --with-compat --with-threads --with-http_ssl_module \
@@ -37,7 +38,7 @@ LINK = $(CC) $(CFLAGS) $(SANITIZE) $(LDFLAGS)
 
 
 .PHONY: all module cli units static check test demo valgrind asan style \
-        install uninstall clean help force
+        install uninstall clean distclean help force
 
 all: module cli
 
@@ -53,7 +54,8 @@ help:
 	@echo 'make style               the rules a program can check'
 	@echo 'make install             into NGINX'"'"'s modules and $(PREFIX)'
 	@echo 'make uninstall           take that out again'
-	@echo 'make clean               remove build/'
+	@echo 'make clean               remove what was built'
+	@echo 'make distclean           and what was downloaded'
 	@echo 'Variables: CC CFLAGS NGINX NGINX_SRC NGINX_FLAGS PREFIX DESTDIR'
 
 
@@ -64,18 +66,22 @@ cli: $(CLI)
 units: $(UNITS)
 
 $(CLI): $(CLI_OBJS) $(OBJ)/core.a
-	$(LINK) -o $@ $^ $(LIBS)
+	@echo 'ld $@'
+	@$(LINK) -o $@ $^ $(LIBS)
 
 $(OBJ)/core.a: $(CORE_OBJS)
-	rm -f $@
-	ar rcs $@ $^
+	@rm -f $@
+	@ar rcs $@ $^
 
 $(OBJ)/t/unit/%: $(OBJ)/t/unit/%.o $(OBJ)/core.a
-	$(LINK) -o $@ $^ $(LIBS)
+	@$(LINK) -o $@ $^ $(LIBS)
+
+.SECONDARY:
 
 $(OBJ)/%.o: %.c $(OBJ)/settings
 	@mkdir -p $(@D)
-	$(COMPILE) -MMD -MP -c -o $@ $<
+	@echo 'cc $<'
+	@$(COMPILE) -MMD -MP -c -o $@ $<
 
 # Changes only when what it says changes, so that another compiler or a
 # removed source file rebuilds, and nothing else does.
@@ -92,6 +98,9 @@ $(OBJ)/settings: force
 
 module: $(B)/nginx/Makefile
 	@$(MAKE) -s -C $(B)/nginx-src -f $(CURDIR)/$(B)/nginx/Makefile modules
+	@! nm -D --undefined-only $(B)/nginx/$(notdir $(MODULE)) \
+	    | grep -E ' (mcp_|ngx_http_mcp_tenant)' \
+	    || { echo 'the module lacks the functions above' >&2; false; }
 	@cmp -s $(B)/nginx/$(notdir $(MODULE)) $(MODULE) \
 	    || cp $(B)/nginx/$(notdir $(MODULE)) $(MODULE)
 
@@ -124,7 +133,7 @@ check: units
 
 test:
 	@t/setup/packages test
-	@$(MAKE) --no-print-directory all units
+	@$(MAKE) --no-print-directory -j$(JOBS) all units
 	@perl t/run.pl $(UNITS) t
 
 asan:
@@ -140,7 +149,7 @@ style:
 
 demo:
 	@t/setup/packages demo
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory -j$(JOBS) all
 	@t/demo/run
 
 
@@ -160,5 +169,10 @@ uninstall:
 MODULES_DIR = $(or $(shell $(NGINX) -V 2>&1 \
     | sed -n 's/.*--modules-path=\([^ ]*\).*/\1/p'),/usr/lib/nginx/modules)
 
+# What t/setup/packages unpacked there is no product of a build.
 clean:
-	rm -rf $(B)
+	@mkdir -p $(B)
+	find $(B) -mindepth 1 -maxdepth 1 ! -name tools -exec rm -rf {} +
+
+distclean:
+	rm -rf $(B) t/interop/node_modules

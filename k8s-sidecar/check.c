@@ -12,6 +12,9 @@
 #include <string.h>
 
 
+#define CHECK_USAGE  2
+
+
 typedef struct {
     const char            *file;
     mcp_config_options_t   load;
@@ -89,7 +92,7 @@ check_arguments(check_t *check, int argc, char **argv)
                 fprintf(stderr, "mcp-tenant check: \"%s\" is no range of "
                         "addresses; write it as 127.0.0.0/8 or ::1\n",
                         optarg);
-                return MCP_CMD_USAGE;
+                return CHECK_USAGE;
             }
 
             check->load.nallow++;
@@ -108,7 +111,7 @@ check_arguments(check_t *check, int argc, char **argv)
 
         default:
             check_usage(stderr);
-            return MCP_CMD_USAGE;
+            return CHECK_USAGE;
         }
     }
 
@@ -116,7 +119,7 @@ check_arguments(check_t *check, int argc, char **argv)
         fprintf(stderr, "mcp-tenant check: %s\n\n",
                 optind == argc ? "which file?" : "one file only");
         check_usage(stderr);
-        return MCP_CMD_USAGE;
+        return CHECK_USAGE;
     }
 
     check->file = argv[optind];

@@ -1,16 +1,15 @@
 /*
- * The subcommands of mcp-tenant.  Each gets the arguments from its own name
- * on and returns the exit status: 0, 1 for a finding or failure, 2 for wrong
- * usage.
+ * The subcommands of mcp-tenant.
  */
 
 #ifndef _COMMANDS_H_INCLUDED_
 #define _COMMANDS_H_INCLUDED_
 
 
-#define MCP_CMD_USAGE  2
-
-
+/*
+ * argv[0] is the word of the subcommand.  Returns the exit status: 0, 1 when
+ * the work failed, 2 for a wrong usage.
+ */
 int mcp_cmd_check(int argc, char **argv);
 int mcp_cmd_keygen(int argc, char **argv);
 

@@ -9,6 +9,9 @@
 #include <string.h>
 
 
+#define MAIN_USAGE  2
+
+
 typedef struct {
     const char  *name;
     const char  *summary;
@@ -35,7 +38,7 @@ main(int argc, char **argv)
 
     if (argc < 2) {
         main_help(stderr);
-        return MCP_CMD_USAGE;
+        return MAIN_USAGE;
     }
 
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0
@@ -59,7 +62,7 @@ main(int argc, char **argv)
     fprintf(stderr, "mcp-tenant: there is no command \"%s\"\n\n", argv[1]);
     main_help(stderr);
 
-    return MCP_CMD_USAGE;
+    return MAIN_USAGE;
 }
 
 

@@ -6,6 +6,8 @@
 #include "ngx_http_mcp_tenant_module.h"
 
 
+#define NGX_HTTP_MCP_TENANT_ZONE_MIN_BYTES       65536
+
 /* What the first image may wait for; the loader goes on asking. */
 #define NGX_HTTP_MCP_TENANT_RESOLVE_AT_START_MS  300
 
@@ -14,6 +16,8 @@ static const char *ngx_http_mcp_tenant_env(void *data, const char *name);
 static ngx_int_t ngx_http_mcp_tenant_conf_options(ngx_conf_t *cf,
     ngx_http_mcp_tenant_main_conf_t *mtmcf);
 static ngx_int_t ngx_http_mcp_tenant_conf_compile(ngx_conf_t *cf,
+    ngx_http_mcp_tenant_main_conf_t *mtmcf);
+static ngx_int_t ngx_http_mcp_tenant_conf_check_blocks(ngx_conf_t *cf,
     ngx_http_mcp_tenant_main_conf_t *mtmcf);
 static void ngx_http_mcp_tenant_conf_learn(
     ngx_http_mcp_tenant_main_conf_t *mtmcf);
@@ -84,11 +88,11 @@ ngx_http_mcp_tenant_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_ERROR;
     }
 
-    if (size < (ssize_t) (8 * ngx_pagesize)) {
+    if (size < (ssize_t) NGX_HTTP_MCP_TENANT_ZONE_MIN_BYTES) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "zone \"%V\" is too small: %V, expected at least "
-                           "%uz", &value[1], &value[2],
-                           (size_t) (8 * ngx_pagesize));
+                           "%uz bytes", &value[1], &value[2],
+                           (size_t) NGX_HTTP_MCP_TENANT_ZONE_MIN_BYTES);
         return NGX_CONF_ERROR;
     }
 
@@ -101,6 +105,15 @@ ngx_http_mcp_tenant_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     mtmcf->shm_zone->init = ngx_http_mcp_tenant_zone_init;
 
     return NGX_CONF_OK;
+}
+
+
+char *
+ngx_http_mcp_tenant_resolve_interval(ngx_conf_t *cf, void *post, void *data)
+{
+    ngx_msec_t *msec = data;
+
+    return *msec < 1000 ? "is too short, expected at least 1s" : NGX_CONF_OK;
 }
 
 
@@ -209,9 +222,9 @@ ngx_http_mcp_tenant_prefix(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 invalid:
 
     ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                       "invalid prefix \"%V\", expected a path such as \"/mcp\" "
-                       "of letters, digits, \"-\", \"_\" and \"/\", without "
-                       "a slash at its end", &value[1]);
+                       "invalid prefix \"%V\", expected a path such as "
+                       "\"/gateway\" of letters, digits, \"-\", \"_\" and "
+                       "\"/\", without a slash at its end", &value[1]);
 
     return NGX_CONF_ERROR;
 }
@@ -423,7 +436,9 @@ ngx_http_mcp_tenant_conf_load(ngx_conf_t *cf,
         return NGX_OK;
     }
 
-    if (ngx_http_mcp_tenant_conf_options(cf, mtmcf) != NGX_OK) {
+    if (ngx_http_mcp_tenant_conf_check_blocks(cf, mtmcf) != NGX_OK
+        || ngx_http_mcp_tenant_conf_options(cf, mtmcf) != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
@@ -464,6 +479,7 @@ ngx_http_mcp_tenant_conf_compile(ngx_conf_t *cf,
 {
     bool         changed;
     size_t       size;
+    uint32_t     n;
     const char  *error;
 
     mtmcf->names = mcp_names_new();
@@ -497,6 +513,23 @@ ngx_http_mcp_tenant_conf_compile(ngx_conf_t *cf,
         return NGX_ERROR;
     }
 
+    if (mtmcf->upstream == NULL) {
+
+        for (n = 0; n < mcp_image_nservers(mtmcf->image); n++) {
+
+            if (mcp_image_server(mtmcf->image, n)->runtime
+                == MCP_RUNTIME_UPSTREAM)
+            {
+                continue;
+            }
+
+            ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                          "the servers of \"%V\" need an upstream block with "
+                          "\"mcp_tenant_peers;\"", &mtmcf->config_file);
+            return NGX_ERROR;
+        }
+    }
+
     if (ngx_http_mcp_tenant_zone_check(mtmcf->shm_zone->shm.size,
                                        mtmcf->image, &size)
         != NGX_OK)
@@ -511,6 +544,49 @@ ngx_http_mcp_tenant_conf_compile(ngx_conf_t *cf,
                       mtmcf->shm_zone->shm.size, size,
                       &mtmcf->shm_zone->shm.name, (size + 1023) / 1024);
         return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+/* What requests would find missing is missed here. */
+static ngx_int_t
+ngx_http_mcp_tenant_conf_check_blocks(ngx_conf_t *cf,
+    ngx_http_mcp_tenant_main_conf_t *mtmcf)
+{
+    mcp_str_t                       *name;
+    ngx_uint_t                       i, n;
+    ngx_http_upstream_srv_conf_t   **uscfp;
+    ngx_http_upstream_main_conf_t   *umcf;
+
+    umcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_upstream_module);
+
+    uscfp = umcf->upstreams.elts;
+    name = mtmcf->upstream_names.elts;
+
+    for (i = 0; i < mtmcf->upstream_names.nelts; i++) {
+
+        for (n = 0; n < umcf->upstreams.nelts; n++) {
+
+            if ((uscfp[n]->flags & NGX_HTTP_UPSTREAM_CREATE)
+                && uscfp[n] != mtmcf->upstream
+                && uscfp[n]->host.len == name[i].len
+                && ngx_strncasecmp(uscfp[n]->host.data,
+                                   (u_char *) name[i].data, name[i].len)
+                   == 0)
+            {
+                break;
+            }
+        }
+
+        if (n == umcf->upstreams.nelts) {
+            ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                          "\"mcp_tenant_upstream_names\" opens \"%s\", "
+                          "expected the name of an upstream block without "
+                          "\"mcp_tenant_peers\"", name[i].data);
+            return NGX_ERROR;
+        }
     }
 
     return NGX_OK;

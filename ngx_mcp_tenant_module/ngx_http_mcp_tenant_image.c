@@ -49,6 +49,16 @@ ngx_http_mcp_tenant_image_init_process(ngx_cycle_t *cycle)
 }
 
 
+void
+ngx_http_mcp_tenant_image_exit_process(void)
+{
+    if (ngx_http_mcp_tenant_image_current) {
+        ngx_http_mcp_tenant_image_put(ngx_http_mcp_tenant_image_current);
+        ngx_http_mcp_tenant_image_current = NULL;
+    }
+}
+
+
 ngx_http_mcp_tenant_image_t *
 ngx_http_mcp_tenant_image_get(ngx_http_mcp_tenant_main_conf_t *mtmcf,
     ngx_log_t *log)

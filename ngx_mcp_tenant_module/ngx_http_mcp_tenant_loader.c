@@ -9,15 +9,27 @@
 #include <sys/file.h>
 
 
-#define NGX_HTTP_MCP_TENANT_POLL_MS             1000
-#define NGX_HTTP_MCP_TENANT_RESOLVE_TIMEOUT_MS  5000
+#define NGX_HTTP_MCP_TENANT_POLL_MS         500
+
+/* for a changed configuration, which must not wait for a dead name server */
+#define NGX_HTTP_MCP_TENANT_RESOLVE_NEW_MS  300
+
+/* for a round over n names */
+#define ngx_http_mcp_tenant_resolve_ms(n)  ngx_min(1000 + (n) / 4, 5000)
+
+
+/* what could not be published is tried with every poll, and said once */
+#define ngx_http_mcp_tenant_loader_level                                      \
+    (ngx_http_mcp_tenant_loader_behind ? (ngx_uint_t) NGX_LOG_DEBUG           \
+                                       : (ngx_uint_t) NGX_LOG_ERR)
 
 
 static ngx_msec_t ngx_http_mcp_tenant_loader_manager(void *data);
 static void ngx_http_mcp_tenant_loader_reload(
-    ngx_http_mcp_tenant_main_conf_t *mtmcf, ngx_uint_t *changed);
+    ngx_http_mcp_tenant_main_conf_t *mtmcf, ngx_uint_t *reloaded);
 static void ngx_http_mcp_tenant_loader_resolve(
-    ngx_http_mcp_tenant_main_conf_t *mtmcf, ngx_uint_t *changed);
+    ngx_http_mcp_tenant_main_conf_t *mtmcf, ngx_msec_t timeout,
+    ngx_uint_t *changed);
 static void ngx_http_mcp_tenant_loader_refuse(
     ngx_http_mcp_tenant_main_conf_t *mtmcf, mcp_report_t *report);
 static uint64_t ngx_http_mcp_tenant_loader_stamp(
@@ -26,8 +38,7 @@ static uint64_t ngx_http_mcp_tenant_loader_mix(uint64_t hash, uint64_t n);
 static ngx_int_t ngx_http_mcp_tenant_loader_publish(
     ngx_http_mcp_tenant_main_conf_t *mtmcf);
 static ngx_int_t ngx_http_mcp_tenant_loader_write(
-    ngx_http_mcp_tenant_main_conf_t *mtmcf, uint64_t generation,
-    ngx_uint_t level);
+    ngx_http_mcp_tenant_main_conf_t *mtmcf, uint64_t generation);
 
 
 /* Of the loader process alone. */
@@ -36,7 +47,7 @@ static uint64_t    ngx_http_mcp_tenant_loader_refused;
 static ngx_msec_t  ngx_http_mcp_tenant_loader_resolved;
 static ngx_uint_t  ngx_http_mcp_tenant_loader_started;
 
-/* what is loaded could not be published, which was said */
+/* A configuration was taken, but could not be published. */
 static ngx_uint_t  ngx_http_mcp_tenant_loader_behind;
 
 
@@ -60,7 +71,7 @@ ngx_http_mcp_tenant_loader_manager(void *data)
     ngx_http_mcp_tenant_main_conf_t *mtmcf = data;
 
     uint64_t                      stamp;
-    ngx_uint_t                    changed;
+    ngx_uint_t                    changed, reloaded;
     ngx_http_mcp_tenant_shctx_t  *sh;
 
     sh = mtmcf->shm_zone->data;
@@ -76,6 +87,7 @@ ngx_http_mcp_tenant_loader_manager(void *data)
     }
 
     changed = ngx_http_mcp_tenant_loader_behind;
+    reloaded = 0;
 
     /*
      * The first call reads the files again: they may have changed between the
@@ -90,21 +102,29 @@ ngx_http_mcp_tenant_loader_manager(void *data)
         || ngx_http_mcp_tenant_loader_refused)
     {
         ngx_http_mcp_tenant_loader_seen = stamp;
-        ngx_http_mcp_tenant_loader_reload(mtmcf, &changed);
+        ngx_http_mcp_tenant_loader_reload(mtmcf, &reloaded);
     }
 
-    if (changed || !ngx_http_mcp_tenant_loader_started
-        || ngx_current_msec - ngx_http_mcp_tenant_loader_resolved
-           >= mtmcf->resolve_interval)
+    if (reloaded) {
+        changed = 1;
+        ngx_http_mcp_tenant_loader_resolve(mtmcf,
+                                           NGX_HTTP_MCP_TENANT_RESOLVE_NEW_MS,
+                                           &changed);
+        ngx_http_mcp_tenant_loader_started = 0;
+
+    } else if (!ngx_http_mcp_tenant_loader_started
+               || ngx_current_msec - ngx_http_mcp_tenant_loader_resolved
+                  >= mtmcf->resolve_interval)
     {
-        ngx_http_mcp_tenant_loader_resolve(mtmcf, &changed);
+        ngx_http_mcp_tenant_loader_resolve(mtmcf,
+            ngx_http_mcp_tenant_resolve_ms(mcp_names_count(mtmcf->names)),
+            &changed);
+        ngx_http_mcp_tenant_loader_started = 1;
     }
-
-    ngx_http_mcp_tenant_loader_started = 1;
 
     if (changed) {
         ngx_http_mcp_tenant_loader_behind =
-                       ngx_http_mcp_tenant_loader_publish(mtmcf) != NGX_OK;
+            ngx_http_mcp_tenant_loader_publish(mtmcf) != NGX_OK;
     }
 
     return ngx_min(NGX_HTTP_MCP_TENANT_POLL_MS, mtmcf->resolve_interval);
@@ -113,7 +133,7 @@ ngx_http_mcp_tenant_loader_manager(void *data)
 
 static void
 ngx_http_mcp_tenant_loader_reload(ngx_http_mcp_tenant_main_conf_t *mtmcf,
-    ngx_uint_t *changed)
+    ngx_uint_t *reloaded)
 {
     mcp_report_t  *report;
     mcp_config_t  *config;
@@ -154,8 +174,7 @@ ngx_http_mcp_tenant_loader_reload(ngx_http_mcp_tenant_main_conf_t *mtmcf,
     mcp_config_free(mtmcf->config);
     mtmcf->config = config;
 
-    ngx_http_mcp_tenant_loader_behind = 0;
-    *changed = 1;
+    *reloaded = 1;
 }
 
 
@@ -195,7 +214,7 @@ ngx_http_mcp_tenant_loader_refuse(ngx_http_mcp_tenant_main_conf_t *mtmcf,
 
 static void
 ngx_http_mcp_tenant_loader_resolve(ngx_http_mcp_tenant_main_conf_t *mtmcf,
-    ngx_uint_t *changed)
+    ngx_msec_t timeout, ngx_uint_t *changed)
 {
     bool                          moved;
     size_t                        n;
@@ -204,9 +223,7 @@ ngx_http_mcp_tenant_loader_resolve(ngx_http_mcp_tenant_main_conf_t *mtmcf,
 
     moved = false;
 
-    if (mcp_names_resolve(mtmcf->names,
-                          NGX_HTTP_MCP_TENANT_RESOLVE_TIMEOUT_MS, &moved)
-        != MCP_OK)
+    if (mcp_names_resolve(mtmcf->names, timeout, &moved) != MCP_OK)
     {
         ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, ngx_errno,
                       "names of MCP servers could not be resolved");
@@ -284,12 +301,7 @@ ngx_http_mcp_tenant_loader_publish(ngx_http_mcp_tenant_main_conf_t *mtmcf)
     uint64_t                      generation;
     ngx_fd_t                      fd;
     ngx_int_t                     rc;
-    ngx_uint_t                    level;
     ngx_http_mcp_tenant_shctx_t  *sh;
-
-    /* tried again with each call, but told once */
-
-    level = ngx_http_mcp_tenant_loader_behind ? NGX_LOG_INFO : NGX_LOG_ERR;
 
     (void) ngx_snprintf(path, NGX_MAX_PATH, "%V/lock%Z",
                         &mtmcf->state->name);
@@ -297,7 +309,8 @@ ngx_http_mcp_tenant_loader_publish(ngx_http_mcp_tenant_main_conf_t *mtmcf)
     fd = open((char *) path, O_RDWR|O_CREAT|O_CLOEXEC|O_NOFOLLOW, 0600);
 
     if (fd == NGX_INVALID_FILE || flock(fd, LOCK_EX) == -1) {
-        ngx_log_error(level, ngx_cycle->log, ngx_errno,
+        ngx_log_error(ngx_http_mcp_tenant_loader_level, ngx_cycle->log,
+                      ngx_errno,
                       "\"%s\" cannot be locked; what was loaded before goes on",
                       path);
 
@@ -314,7 +327,7 @@ ngx_http_mcp_tenant_loader_publish(ngx_http_mcp_tenant_main_conf_t *mtmcf)
     if (sh->epoch == mtmcf->epoch) {
 
         generation = sh->generation + 1;
-        rc = ngx_http_mcp_tenant_loader_write(mtmcf, generation, level);
+        rc = ngx_http_mcp_tenant_loader_write(mtmcf, generation);
 
         if (rc == NGX_OK) {
             sh->last_success = ngx_time();
@@ -339,7 +352,7 @@ ngx_http_mcp_tenant_loader_publish(ngx_http_mcp_tenant_main_conf_t *mtmcf)
 
 static ngx_int_t
 ngx_http_mcp_tenant_loader_write(ngx_http_mcp_tenant_main_conf_t *mtmcf,
-    uint64_t generation, ngx_uint_t level)
+    uint64_t generation)
 {
     void               *block;
     size_t              size, needed;
@@ -353,7 +366,7 @@ ngx_http_mcp_tenant_loader_write(ngx_http_mcp_tenant_main_conf_t *mtmcf,
                         &error)
         != MCP_OK)
     {
-        ngx_log_error(level, ngx_cycle->log, 0,
+        ngx_log_error(ngx_http_mcp_tenant_loader_level, ngx_cycle->log, 0,
                       "\"%V\" could not be compiled: %s",
                       &mtmcf->config_file, error);
         return NGX_ERROR;
@@ -363,7 +376,7 @@ ngx_http_mcp_tenant_loader_write(ngx_http_mcp_tenant_main_conf_t *mtmcf,
     image = mcp_image_open(block, size, &error);
 
     if (image == NULL) {
-        ngx_log_error(level, ngx_cycle->log, 0,
+        ngx_log_error(ngx_http_mcp_tenant_loader_level, ngx_cycle->log, 0,
                       "\"%V\" was compiled wrongly: %s",
                       &mtmcf->config_file, error);
         goto done;
@@ -373,7 +386,7 @@ ngx_http_mcp_tenant_loader_write(ngx_http_mcp_tenant_main_conf_t *mtmcf,
                                        &needed)
         != NGX_OK)
     {
-        ngx_log_error(level, ngx_cycle->log, 0,
+        ngx_log_error(ngx_http_mcp_tenant_loader_level, ngx_cycle->log, 0,
                       "zone \"%V\" is too small for \"%V\": it has %uz bytes, "
                       "expected at least %uz; what was loaded before goes on",
                       &mtmcf->shm_zone->shm.name, &mtmcf->config_file,
@@ -385,7 +398,8 @@ ngx_http_mcp_tenant_loader_write(ngx_http_mcp_tenant_main_conf_t *mtmcf,
                         &mtmcf->state->name);
 
     if (mcp_image_write((char *) path, block, size) != MCP_OK) {
-        ngx_log_error(level, ngx_cycle->log, ngx_errno,
+        ngx_log_error(ngx_http_mcp_tenant_loader_level, ngx_cycle->log,
+                      ngx_errno,
                       "\"%s\" cannot be written; what was loaded before goes "
                       "on", path);
         goto done;

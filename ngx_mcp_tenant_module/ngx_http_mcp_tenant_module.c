@@ -9,12 +9,17 @@ static ngx_int_t ngx_http_mcp_tenant_preconfiguration(ngx_conf_t *cf);
 static ngx_int_t ngx_http_mcp_tenant_postconfiguration(ngx_conf_t *cf);
 static ngx_int_t ngx_http_mcp_tenant_init_module(ngx_cycle_t *cycle);
 static ngx_int_t ngx_http_mcp_tenant_init_process(ngx_cycle_t *cycle);
+static void ngx_http_mcp_tenant_exit_process(ngx_cycle_t *cycle);
 static void *ngx_http_mcp_tenant_create_main_conf(ngx_conf_t *cf);
 static char *ngx_http_mcp_tenant_init_main_conf(ngx_conf_t *cf, void *conf);
 static void *ngx_http_mcp_tenant_create_srv_conf(ngx_conf_t *cf);
 static void *ngx_http_mcp_tenant_create_loc_conf(ngx_conf_t *cf);
 static char *ngx_http_mcp_tenant_merge_loc_conf(ngx_conf_t *cf, void *parent,
     void *child);
+
+
+static ngx_conf_post_t  ngx_http_mcp_tenant_resolve_interval_post =
+    { ngx_http_mcp_tenant_resolve_interval };
 
 
 static ngx_command_t  ngx_http_mcp_tenant_commands[] = {
@@ -66,7 +71,7 @@ static ngx_command_t  ngx_http_mcp_tenant_commands[] = {
       ngx_conf_set_msec_slot,
       NGX_HTTP_MAIN_CONF_OFFSET,
       offsetof(ngx_http_mcp_tenant_main_conf_t, resolve_interval),
-      NULL },
+      &ngx_http_mcp_tenant_resolve_interval_post },
 
     { ngx_string("mcp_tenant_peers"),
       NGX_HTTP_UPS_CONF|NGX_CONF_NOARGS|NGX_CONF_TAKE12,
@@ -153,7 +158,7 @@ ngx_module_t  ngx_http_mcp_tenant_module = {
     ngx_http_mcp_tenant_init_process,      /* init process */
     NULL,                                  /* init thread */
     NULL,                                  /* exit thread */
-    NULL,                                  /* exit process */
+    ngx_http_mcp_tenant_exit_process,      /* exit process */
     NULL,                                  /* exit master */
     NGX_MODULE_V1_PADDING
 };
@@ -283,6 +288,13 @@ ngx_http_mcp_tenant_init_process(ngx_cycle_t *cycle)
     }
 
     return ngx_http_mcp_tenant_image_init_process(cycle);
+}
+
+
+static void
+ngx_http_mcp_tenant_exit_process(ngx_cycle_t *cycle)
+{
+    ngx_http_mcp_tenant_image_exit_process();
 }
 
 

@@ -62,9 +62,9 @@ typedef struct {
 
 
 /*
- * epoch: configurations of NGINX since the zone was made; generation: images
- * since then.  The tables of rows and health follow; both are open-addressed
- * by identity.  The row outside the table counts requests without a tenant.
+ * epoch: grows with every configuration of NGINX, from a random start;
+ * generation: images since the zone was made.  Rows and health are tables,
+ * open-addressed by identity; the row outside counts requests without a tenant.
  */
 typedef struct {
     ngx_atomic_t                     epoch;
@@ -199,6 +199,8 @@ char *ngx_http_mcp_tenant_config(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_mcp_tenant_zone(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+char *ngx_http_mcp_tenant_resolve_interval(ngx_conf_t *cf, void *post,
+    void *data);
 char *ngx_http_mcp_tenant_upstream_allow(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_mcp_tenant_upstream_names(ngx_conf_t *cf, ngx_command_t *cmd,
@@ -247,6 +249,7 @@ ngx_int_t ngx_http_mcp_tenant_zone_check(size_t size,
 /* image: what this process uses */
 
 ngx_int_t ngx_http_mcp_tenant_image_init_process(ngx_cycle_t *cycle);
+void ngx_http_mcp_tenant_image_exit_process(void);
 
 /* The newest image, or NULL when a newer one cannot be mapped. */
 ngx_http_mcp_tenant_image_t *ngx_http_mcp_tenant_image_get(

@@ -650,7 +650,8 @@ ngx_http_mcp_tenant_upstream_free_peer(ngx_peer_connection_t *pc, void *data,
 {
     ngx_http_mcp_tenant_peer_t *peer = data;
 
-    uint32_t  n;
+    uint32_t    n;
+    ngx_uint_t  down;
 
     n = peer->current;
 
@@ -669,11 +670,12 @@ ngx_http_mcp_tenant_upstream_free_peer(ngx_peer_connection_t *pc, void *data,
         peer->tried[n / 64] &= ~(1ull << (n % 64));
 
     } else if (peer->health) {
+        down = ngx_http_mcp_tenant_upstream_is_down(peer, peer->health);
+
         (void) ngx_atomic_fetch_add(&peer->health->fails, 1);
         peer->health->checked = ngx_time();
 
-        if (peer->mtscf->max_fails
-            && peer->health->fails == peer->mtscf->max_fails)
+        if (!down && ngx_http_mcp_tenant_upstream_is_down(peer, peer->health))
         {
             ngx_log_error(NGX_LOG_WARN, pc->log, 0,
                           "upstream %V failed and rests for %T s",

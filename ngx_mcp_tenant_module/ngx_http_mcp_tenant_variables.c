@@ -9,6 +9,7 @@ typedef enum {
     NGX_HTTP_MCP_TENANT_VAR_ID,
     NGX_HTTP_MCP_TENANT_VAR_REQUESTED,
     NGX_HTTP_MCP_TENANT_VAR_PATH,
+    NGX_HTTP_MCP_TENANT_VAR_HTTP_METHOD,
     NGX_HTTP_MCP_TENANT_VAR_KEY_NAME,
     NGX_HTTP_MCP_TENANT_VAR_NAMESPACE,
     NGX_HTTP_MCP_TENANT_VAR_SERVER,
@@ -26,6 +27,8 @@ static ngx_int_t ngx_http_mcp_tenant_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_int_t ngx_http_mcp_tenant_variable_text(ngx_http_request_t *r,
     ngx_http_mcp_tenant_ctx_t *ctx, uintptr_t data, ngx_str_t *ret_text);
+static void ngx_http_mcp_tenant_http_method(ngx_http_request_t *r,
+    ngx_str_t *ret_text);
 static ngx_int_t ngx_http_mcp_tenant_variable_image(ngx_http_request_t *r,
     ngx_http_mcp_tenant_ctx_t *ctx, uintptr_t data, ngx_str_t *ret_text);
 static ngx_int_t ngx_http_mcp_tenant_upstream_url(ngx_http_request_t *r,
@@ -46,6 +49,10 @@ static ngx_http_variable_t  ngx_http_mcp_tenant_vars[] = {
 
     { ngx_string("mcp_tenant_path"), NULL, ngx_http_mcp_tenant_variable,
       NGX_HTTP_MCP_TENANT_VAR_PATH, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("mcp_tenant_http_method"), NULL,
+      ngx_http_mcp_tenant_variable,
+      NGX_HTTP_MCP_TENANT_VAR_HTTP_METHOD, NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
     { ngx_string("mcp_tenant_key_name"), NULL, ngx_http_mcp_tenant_variable,
       NGX_HTTP_MCP_TENANT_VAR_KEY_NAME, NGX_HTTP_VAR_NOCACHEABLE, 0 },
@@ -179,6 +186,10 @@ ngx_http_mcp_tenant_variable_text(ngx_http_request_t *r,
         *ret_text = ngx_http_mcp_tenant_raw_path(r->main);
         return NGX_OK;
 
+    case NGX_HTTP_MCP_TENANT_VAR_HTTP_METHOD:
+        ngx_http_mcp_tenant_http_method(r->main, ret_text);
+        return NGX_OK;
+
     case NGX_HTTP_MCP_TENANT_VAR_SERVER:
         *ret_text = ctx->requested_server;
         return NGX_OK;
@@ -227,6 +238,25 @@ ngx_http_mcp_tenant_variable_text(ngx_http_request_t *r,
     ret_text->len = ngx_strlen(word);
 
     return NGX_OK;
+}
+
+
+/* As it stood in the request line: an error page turns POST into GET. */
+static void
+ngx_http_mcp_tenant_http_method(ngx_http_request_t *r, ngx_str_t *ret_text)
+{
+    u_char  *p, *last;
+
+    p = r->request_line.data;
+    last = p + r->request_line.len;
+
+    ret_text->data = p;
+
+    while (p < last && *p >= 'A' && *p <= 'Z') {
+        p++;
+    }
+
+    ret_text->len = p - ret_text->data;
 }
 
 
@@ -311,6 +341,9 @@ ngx_http_mcp_tenant_upstream_url(ngx_http_request_t *r,
         block.len = mtmcf->upstream->host.len;
 
     } else {
+
+        /* the first server that needs the block came with a reload */
+
         ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
                       "no upstream block has \"mcp_tenant_peers\"");
         return NGX_OK;

@@ -5,6 +5,8 @@
 
 #include "ngx_http_mcp_tenant_module.h"
 
+#include <sys/random.h>
+
 
 #define NGX_HTTP_MCP_TENANT_HEALTH_PER_ROW  4
 
@@ -34,6 +36,7 @@ ngx_http_mcp_tenant_zone_init(ngx_shm_zone_t *shm_zone, void *data)
 {
     size_t                        n;
     ngx_slab_pool_t              *shpool;
+    ngx_atomic_uint_t             epoch;
     ngx_http_mcp_tenant_shctx_t  *sh;
 
     if (data) {
@@ -52,6 +55,19 @@ ngx_http_mcp_tenant_zone_init(ngx_shm_zone_t *shm_zone, void *data)
     if (sh == NULL) {
         return NGX_ERROR;
     }
+
+    /*
+     * Epochs start anywhere, so that an image which another NGINX left in the
+     * same state folder is never taken for one of ours.
+     */
+
+    if (getrandom(&epoch, sizeof(epoch), 0) != sizeof(epoch)) {
+        ngx_log_error(NGX_LOG_EMERG, shm_zone->shm.log, ngx_errno,
+                      "getrandom() failed");
+        return NGX_ERROR;
+    }
+
+    sh->epoch = epoch / 2;
 
     n = ngx_http_mcp_tenant_zone_rows(shm_zone->shm.size);
 

@@ -11,8 +11,10 @@ use strict;
 use warnings;
 
 use Cwd qw(getcwd);
+use File::Path qw(remove_tree);
 use IO::Socket::INET;
 use TAP::Harness;
+use TAP::Parser::Aggregator;
 
 $| = 1;
 
@@ -28,9 +30,16 @@ my $harness = TAP::Harness->new({
     exec      => \&command,
 });
 
-my $results = @tests ? $harness->runtests(@tests) : undef;
+my $results = TAP::Parser::Aggregator->new();
 
-exit summary($results);
+$results->start();
+my $done = eval { $harness->aggregate_tests($results, @tests); 1 };
+$results->stop();
+
+print "stopped: $@" if !$done;
+$harness->summary($results) if $done && @tests;
+
+exit summary($results, $done);
 
 
 sub all_tests {
@@ -46,7 +55,12 @@ sub command {
                 '--test-force-exit', $file];
     }
 
-    return [$^X, $file] if $file =~ /\.t$/;
+    if ($file =~ /\.t$/) {
+        # Test::Nginx stops at anything that it did not put there itself.
+        remove_tree("$repo/build/servroot");
+
+        return [$^X, $file];
+    }
 
     return ["$repo/$file"] if $file !~ m{^/};
 
@@ -85,10 +99,10 @@ sub free_port {
 
 
 sub summary {
-    my ($results) = @_;
-    my ($passed, $failed, @skipped) = (0, 0);
+    my ($results, $done) = @_;
+    my ($passed, $failed, @skipped) = (0, $done ? 0 : 1);
 
-    for my $parser ($results ? $results->parsers() : ()) {
+    for my $parser ($results->parsers()) {
         my @skip = $parser->skipped();
         my %neither = map { $_ => 1 } @skip, $parser->todo();
         my $bad = grep { !$neither{$_} } $parser->failed();
@@ -99,7 +113,7 @@ sub summary {
         $passed += grep { !$neither{$_} } $parser->actual_passed();
     }
 
-    for my $file ($results ? $results->descriptions() : ()) {
+    for my $file ($results->descriptions()) {
         my ($parser) = $results->parsers($file);
 
         if (defined(my $reason = $parser->skip_all())) {

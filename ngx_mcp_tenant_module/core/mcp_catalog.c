@@ -33,13 +33,8 @@ static bool mcp_catalog_server(mcp_load_t *load, mcp_tenant_t *tenant,
     mcp_set_t *ids);
 static bool mcp_catalog_id(mcp_load_t *load, const mcp_yaml_node_t *node,
     mcp_set_t *ids, mcp_server_t *server);
-static void mcp_catalog_tags(mcp_load_t *load, const mcp_yaml_node_t *node,
-    mcp_server_t *server);
 static void mcp_catalog_tools(mcp_load_t *load, const mcp_yaml_node_t *node,
     mcp_server_t *server);
-static void mcp_catalog_patterns(mcp_load_t *load,
-    const mcp_yaml_node_t *node, const char *name, mcp_str_t **ret_patterns,
-    size_t *ret_count);
 static bool mcp_catalog_is_tag(const mcp_str_t *text);
 static bool mcp_catalog_is_pattern(const mcp_str_t *text);
 static void mcp_catalog_quota(mcp_load_t *load, const mcp_tenant_t *tenant);
@@ -63,6 +58,22 @@ static const mcp_field_t  mcp_catalog_keys[] = {
 static const mcp_field_t  mcp_catalog_tools_keys[] = {
     { "allow", NULL, NULL },
     { "deny", NULL, NULL }
+};
+
+
+static const mcp_field_words_t  mcp_catalog_tag_words = {
+    "tags", "a tag", mcp_catalog_is_tag,
+    "1 to 64 of letters, digits and \"._:-\"", false
+};
+
+static const mcp_field_words_t  mcp_catalog_allow_words = {
+    "allow", "a tool pattern", mcp_catalog_is_pattern,
+    "1 to 128 visible ASCII characters such as read_*", false
+};
+
+static const mcp_field_words_t  mcp_catalog_deny_words = {
+    "deny", "a tool pattern", mcp_catalog_is_pattern,
+    "1 to 128 visible ASCII characters such as read_*", false
 };
 
 
@@ -142,7 +153,9 @@ mcp_catalog_server(mcp_load_t *load, mcp_tenant_t *tenant,
     }
 
     if (v[MCP_CATALOG_TAGS]) {
-        mcp_catalog_tags(load, v[MCP_CATALOG_TAGS], server);
+        (void) mcp_field_words(load, v[MCP_CATALOG_TAGS],
+                               &mcp_catalog_tag_words, &server->tags,
+                               &server->ntags);
     }
 
     if (v[MCP_CATALOG_RUNTIME]) {
@@ -184,16 +197,6 @@ mcp_catalog_id(mcp_load_t *load, const mcp_yaml_node_t *node, mcp_set_t *ids,
 }
 
 
-static void
-mcp_catalog_tags(mcp_load_t *load, const mcp_yaml_node_t *node,
-    mcp_server_t *server)
-{
-    mcp_field_words(load, node, "tags", "a tag", mcp_catalog_is_tag,
-                    "1 to 64 of letters, digits and \"._:-\"",
-                    &server->tags, &server->ntags);
-}
-
-
 static bool
 mcp_catalog_is_tag(const mcp_str_t *text)
 {
@@ -214,25 +217,14 @@ mcp_catalog_tools(mcp_load_t *load, const mcp_yaml_node_t *node,
 
     if (v[0]) {
         server->has_tools_allow = true;
-        mcp_catalog_patterns(load, v[0], "allow", &server->tools_allow,
-                             &server->ntools_allow);
+        (void) mcp_field_words(load, v[0], &mcp_catalog_allow_words,
+                               &server->tools_allow, &server->ntools_allow);
     }
 
     if (v[1]) {
-        mcp_catalog_patterns(load, v[1], "deny", &server->tools_deny,
-                             &server->ntools_deny);
+        (void) mcp_field_words(load, v[1], &mcp_catalog_deny_words,
+                               &server->tools_deny, &server->ntools_deny);
     }
-}
-
-
-static void
-mcp_catalog_patterns(mcp_load_t *load, const mcp_yaml_node_t *node,
-    const char *name, mcp_str_t **ret_patterns, size_t *ret_count)
-{
-    mcp_field_words(load, node, name, "a tool pattern",
-                    mcp_catalog_is_pattern,
-                    "1 to 128 visible ASCII characters such as read_*",
-                    ret_patterns, ret_count);
 }
 
 

@@ -15,7 +15,7 @@
 #include <openssl/evp.h>
 
 
-#define MCP_CONFIG_CATALOG_MAX     (16u * 1024 * 1024)
+#define MCP_CONFIG_CATALOG_MAX     (4u * 1024 * 1024)
 #define MCP_CONFIG_CLUSTER_DOMAIN  "cluster.local"
 
 

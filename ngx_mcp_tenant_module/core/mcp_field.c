@@ -92,8 +92,10 @@ mcp_field_mapping(mcp_load_t *load, const mcp_yaml_node_t *node,
 
         if (mcp_yaml_is_null(child)) {
             mcp_field_key_error(load, child, "found nothing behind \"%s:\", "
-                                "expected a value, or no such line",
-                                fields[i].name);
+                                "expected %s", fields[i].name,
+                                fields[i].required
+                                ? fields[i].required
+                                : "a value, or no such line");
             continue;
         }
 
@@ -163,18 +165,14 @@ mcp_field_unknown(mcp_load_t *load, const mcp_yaml_node_t *node,
         (void) mcp_text_quote(&node->key, quoted);
 
     } else {
-        (void) snprintf(quoted, sizeof(quoted), "a text of %zu characters",
+        (void) snprintf(quoted, sizeof(quoted), "of %zu characters",
                         node->key.len);
     }
 
-    if (near) {
-        mcp_field_key_error(load, node, "found the unknown key %s in %s, "
-                            "expected \"%s\"?", quoted, what, near);
-        return;
-    }
-
     mcp_field_key_error(load, node, "found the unknown key %s in %s, expected "
-                        "one of: %s", quoted, what, list);
+                        "one of: %s%s%s%s", quoted, what, list,
+                        near ? " (did you mean \"" : "", near ? near : "",
+                        near ? "\"?)" : "");
 }
 
 
@@ -247,6 +245,12 @@ mcp_field_text(mcp_load_t *load, const mcp_yaml_node_t *node,
         return false;
     }
 
+    /* a block of lines ends in a line feed that nobody means */
+
+    while (lines && text.len > 1 && text.data[text.len - 1] == '\n') {
+        text.len--;
+    }
+
     *ret_text = mcp_load_copy(load, &text);
 
     return true;
@@ -279,39 +283,46 @@ mcp_field_label(mcp_load_t *load, const mcp_yaml_node_t *node,
 
 bool
 mcp_field_words(mcp_load_t *load, const mcp_yaml_node_t *node,
-    const char *name, const char *item, bool (*is_word)(const mcp_str_t *),
-    const char *expected, mcp_str_t **ret_words, size_t *ret_count)
+    const mcp_field_words_t *words, mcp_str_t **ret_words, size_t *ret_count)
 {
     bool                    fine;
     char                    found[MCP_TEXT_QUOTE_LEN];
     mcp_set_t               seen;
-    mcp_str_t               text, *words;
+    mcp_str_t               text, *copies;
     const mcp_yaml_node_t  *child, *first;
 
-    if (!mcp_field_is(load, node, name, MCP_YAML_SEQUENCE)) {
+    if (!mcp_field_is(load, node, words->name, MCP_YAML_SEQUENCE)) {
         return false;
     }
 
-    words = mcp_load_array(load, node->nchildren, sizeof(mcp_str_t));
-    if (words == NULL) {
+    copies = mcp_load_array(load, node->nchildren, sizeof(mcp_str_t));
+    if (copies == NULL) {
         return !node->partial;
     }
 
-    *ret_words = words;
+    *ret_words = copies;
 
     memset(&seen, 0, sizeof(mcp_set_t));
     fine = !node->partial;
 
     for (child = node->children; child; child = child->next) {
 
-        if (!mcp_field_scalar(load, child, item, &text)) {
+        if (!mcp_field_scalar(load, child, words->item, &text)) {
             fine = false;
             continue;
         }
 
-        if (!is_word(&text)) {
+        if (!words->is_word(&text)) {
+            if (words->hidden) {
+                (void) snprintf(found, sizeof(found),
+                                "a text of %zu characters", text.len);
+
+            } else {
+                (void) mcp_text_quote(&text, found);
+            }
+
             mcp_field_error(load, child, "found %s as %s, expected %s",
-                            mcp_text_quote(&text, found), item, expected);
+                            found, words->item, words->expected);
             fine = false;
             continue;
         }
@@ -320,11 +331,12 @@ mcp_field_words(mcp_load_t *load, const mcp_yaml_node_t *node,
         if (first) {
             mcp_field_error(load, child, "found %s again, expected %s once: "
                             "it stands in line %u already",
-                            mcp_text_quote(&text, found), item, first->line);
+                            mcp_text_quote(&text, found), words->item,
+                            first->line);
             continue;
         }
 
-        words[(*ret_count)++] = mcp_load_copy(load, &text);
+        copies[(*ret_count)++] = mcp_load_copy(load, &text);
     }
 
     mcp_set_free(&seen);

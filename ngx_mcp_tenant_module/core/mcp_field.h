@@ -53,12 +53,21 @@ bool mcp_field_label(mcp_load_t *load, const mcp_yaml_node_t *node,
     const char *name, mcp_str_t *ret_text);
 
 /*
- * A list of words that differ; item: "a tag"; expected: the form of one.
- * Returns whether every one was right; *ret_words has those that were.
+ * A list of words that differ; item: "a tag"; expected: the form of one;
+ * hidden: what has not that form may be a secret, and is not told.  Returns
+ * whether every one was right; *ret_words has those that were.
  */
+typedef struct {
+    const char  *name;
+    const char  *item;
+    bool       (*is_word)(const mcp_str_t *text);
+    const char  *expected;
+    bool         hidden;
+} mcp_field_words_t;
+
 bool mcp_field_words(mcp_load_t *load, const mcp_yaml_node_t *node,
-    const char *name, const char *item, bool (*is_word)(const mcp_str_t *),
-    const char *expected, mcp_str_t **ret_words, size_t *ret_count);
+    const mcp_field_words_t *words, mcp_str_t **ret_words,
+    size_t *ret_count);
 
 bool mcp_field_bool(mcp_load_t *load, const mcp_yaml_node_t *node,
     const char *name, bool *ret_value);

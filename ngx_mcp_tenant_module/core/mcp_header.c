@@ -90,6 +90,8 @@ mcp_header_one(mcp_load_t *load, const mcp_tenant_t *tenant,
 
     header = &server->headers[server->nheaders++];
     header->mark = mcp_load_mark(load, node);
+    header->mark.line = node->key_line;
+    header->mark.column = node->key_column;
     header->name = mcp_load_copy(load, &node->key);
 
     (void) mcp_secret_expand(load, tenant, work, node, what, &header->value);

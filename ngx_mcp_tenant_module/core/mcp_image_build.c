@@ -391,12 +391,10 @@ mcp_image_add_endpoints(mcp_image_build_t *build,
     const mcp_tenant_t *tenant, const mcp_server_t *server,
     const mcp_url_t *url)
 {
-    char                   text[MCP_ADDRESS_TEXT_LEN];
-    size_t                 len;
     uint32_t               n;
     mcp_image_str_t        authority, tls_name;
+    const mcp_target_t    *target;
     mcp_image_endpoint_t  *record;
-    const mcp_address_t   *address;
 
     n = build->next_url++;
 
@@ -409,8 +407,8 @@ mcp_image_add_endpoints(mcp_image_build_t *build,
         return;
     }
 
-    address = mcp_targets_next(build->targets, n);
-    if (address == NULL) {
+    target = mcp_targets_next(build->targets, n);
+    if (target == NULL) {
         return;
     }
 
@@ -420,26 +418,26 @@ mcp_image_add_endpoints(mcp_image_build_t *build,
                                   url->tls ? url->host.len : 0);
 
     do {
-        len = mcp_address_text(address, text);
-
         record = mcp_image_add_record(build, MCP_IMAGE_ENDPOINTS);
 
-        record->address = *address;
-        record->address_len = mcp_address_len(address);
+        record->address = target->address;
+        record->address_len = mcp_address_len(&target->address);
         record->authority = authority;
         record->tls_name = tls_name;
-        record->text = mcp_image_add_text(build, text, len);
+        record->text = mcp_image_add_text(build, target->text,
+                                          target->text_len);
         record->server = (uint32_t) build->used[MCP_IMAGE_SERVERS] - 1;
 
         if (build->image) {
             record->identity = mcp_identity_endpoint(build->identity, tenant,
-                                                     server, url, address);
+                                                     server, url,
+                                                     &target->address);
             build->failed |= record->identity == 0;
         }
 
-        address = mcp_targets_next(build->targets, n);
+        target = mcp_targets_next(build->targets, n);
 
-    } while (address);
+    } while (target);
 }
 
 

@@ -28,6 +28,8 @@ static const unsigned char *mcp_json_string_end(mcp_json_scan_t *scan,
     const unsigned char *p);
 static const unsigned char *mcp_json_string_run(const unsigned char *p,
     const unsigned char *end);
+static size_t mcp_json_string_escape_len(const unsigned char *p,
+    const unsigned char *end);
 static size_t mcp_json_string_sequence_len(const unsigned char *p,
     const unsigned char *end);
 static const char *mcp_json_string_byte(mcp_json_scan_t *scan,
@@ -48,6 +50,10 @@ static void mcp_json_string_put(mcp_json_scan_t *scan,
 
 static const uint8_t  mcp_json_special[256] = {
     [0x00 ... 0x1f] = 1, ['"'] = 1, ['\\'] = 1, [0x80 ... 0xff] = 1
+};
+
+static const uint8_t  mcp_json_hex[256] = {
+    ['0' ... '9'] = 1, ['A' ... 'F'] = 1, ['a' ... 'f'] = 1
 };
 
 
@@ -122,16 +128,36 @@ static const unsigned char *
 mcp_json_string_plain(mcp_json_scan_t *scan, const unsigned char *p,
     const unsigned char *end)
 {
+    size_t                n;
     const unsigned char  *start;
 
-    start = p;
-    p = mcp_json_string_run(p, end);
+    for ( ;; ) {
 
-    if (scan->sink && !scan->is_raw) {
-        mcp_json_string_put(scan, start, (size_t) (p - start));
+        start = p;
+        p = mcp_json_string_run(p, end);
+
+        if (scan->sink) {
+
+            if (!scan->is_raw) {
+                mcp_json_string_put(scan, start, (size_t) (p - start));
+            }
+
+            return p;
+        }
+
+        /* in a string that nobody wants, escapes are only stepped over */
+
+        if (p == end || *p != '\\') {
+            return p;
+        }
+
+        n = mcp_json_string_escape_len(p, end);
+        if (n == 0) {
+            return p;
+        }
+
+        p += n;
     }
-
-    return p;
 }
 
 
@@ -203,6 +229,44 @@ mcp_json_string_run(const unsigned char *p, const unsigned char *end)
             p += n;
 
         } while (p < end && *p >= 0x80);
+    }
+}
+
+
+/* 0: wrong, cut, or a surrogate, whose other half must be seen. */
+
+static size_t
+mcp_json_string_escape_len(const unsigned char *p, const unsigned char *end)
+{
+    if (end - p < 6) {
+        return 0;
+    }
+
+    switch (p[1]) {
+
+    case '"':
+    case '\\':
+    case '/':
+    case 'b':
+    case 'f':
+    case 'n':
+    case 'r':
+    case 't':
+        return 2;
+
+    case 'u':
+
+        if (!(mcp_json_hex[p[2]] && mcp_json_hex[p[3]]
+              && mcp_json_hex[p[4]] && mcp_json_hex[p[5]])
+            || ((p[2] | 0x20) == 'd' && p[3] >= '8'))
+        {
+            return 0;
+        }
+
+        return 6;
+
+    default:
+        return 0;
     }
 }
 

@@ -173,10 +173,16 @@ mcp_key_search(const char *text, size_t len, size_t *ret_len)
 
     while ((size_t) (end - p) >= MCP_KEY_CUT_LEN) {
 
-        word = memmem(p, (size_t) (end - p), MCP_KEY_PREFIX,
-                      MCP_KEY_PREFIX_LEN);
+        word = memchr(p, MCP_KEY_PREFIX[0],
+                      (size_t) (end - p) - MCP_KEY_PREFIX_LEN);
         if (word == NULL) {
             return NULL;
+        }
+
+        p = word + 1;
+
+        if (memcmp(word, MCP_KEY_PREFIX, MCP_KEY_PREFIX_LEN) != 0) {
+            continue;
         }
 
         p = word + MCP_KEY_PREFIX_LEN;

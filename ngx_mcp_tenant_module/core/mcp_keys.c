@@ -56,6 +56,12 @@ static const mcp_field_t  mcp_keys_keys[] = {
 };
 
 
+static const mcp_field_words_t  mcp_keys_server_words = {
+    "servers", "a server", mcp_text_is_label,
+    "the id of a server of this tenant's catalog", false
+};
+
+
 bool
 mcp_keys_read(mcp_load_t *load, const mcp_yaml_node_t *node,
     mcp_set_t *digests, mcp_tenant_t *tenant)
@@ -127,10 +133,9 @@ mcp_keys_one(mcp_load_t *load, const mcp_yaml_node_t *node,
 
     if (v[MCP_KEYS_SERVERS]) {
         key->narrowed = true;
-        (void) mcp_field_words(load, v[MCP_KEYS_SERVERS], "servers",
-                               "a server", mcp_text_is_label,
-                               "the id of a server of this tenant's catalog",
-                               &key->servers, &key->nservers);
+        (void) mcp_field_words(load, v[MCP_KEYS_SERVERS],
+                               &mcp_keys_server_words, &key->servers,
+                               &key->nservers);
     }
 
     if (v[MCP_KEYS_QUOTAS]) {
@@ -250,21 +255,25 @@ static void
 mcp_keys_window(mcp_load_t *load, const mcp_yaml_node_t *not_before,
     const mcp_yaml_node_t *expires_at, mcp_key_t *key)
 {
+    bool  fine;
+
+    fine = (not_before && expires_at);
+
     if (not_before
         && !mcp_field_timestamp(load, not_before, "not_before",
                                 &key->not_before))
     {
-        return;
+        fine = false;
     }
 
     if (expires_at
         && !mcp_field_timestamp(load, expires_at, "expires_at",
                                 &key->expires_at))
     {
-        return;
+        fine = false;
     }
 
-    if (not_before && expires_at && key->not_before >= key->expires_at) {
+    if (fine && key->not_before >= key->expires_at) {
         mcp_field_error(load, expires_at, "found an expires_at that is not "
                         "after not_before, expected a later time");
     }

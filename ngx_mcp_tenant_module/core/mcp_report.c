@@ -11,6 +11,10 @@
 #include <string.h>
 
 
+/* Of one file; what stands behind is counted only. */
+#define MCP_REPORT_FILE_MAX  10000
+
+
 typedef struct {
     mcp_report_level_e   level;
     unsigned             file;
@@ -22,8 +26,9 @@ typedef struct {
 
 
 typedef struct {
-    char  *name;
-    bool   has_errors;
+    char      *name;
+    unsigned   findings;
+    bool       has_errors;
 } mcp_report_file_t;
 
 
@@ -43,6 +48,9 @@ struct mcp_report_s {
 };
 
 
+static void mcp_report_insert(mcp_report_t *report, mcp_report_level_e level,
+    const mcp_mark_t *mark, unsigned file, char *text);
+static void mcp_report_lost(mcp_report_t *report, mcp_report_level_e level);
 static int mcp_report_file(mcp_report_t *report, const char *name,
     unsigned *ret_file);
 static int mcp_report_grow(void **array, size_t used, size_t *capacity,
@@ -99,32 +107,59 @@ void
 mcp_report_add(mcp_report_t *report, mcp_report_level_e level,
     const mcp_mark_t *mark, const char *fmt, ...)
 {
-    char           *text;
-    unsigned        file;
-    va_list         args;
-    const void     *first;
-    mcp_finding_t  *finding;
+    char      *text;
+    unsigned   file;
+    va_list    args;
+
+    if (mcp_report_file(report, mark->file, &file) != MCP_OK) {
+        mcp_report_lost(report, level);
+        return;
+    }
+
+    if (report->files[file].findings > MCP_REPORT_FILE_MAX) {
+        if (level == MCP_REPORT_ERROR) {
+            report->errors++;
+        }
+
+        return;
+    }
+
+    if (report->files[file].findings == MCP_REPORT_FILE_MAX) {
+        fmt = "found more than 10000 mistakes in this file, expected fewer: "
+              "the rest is not told";
+        level = MCP_REPORT_ERROR;
+    }
 
     va_start(args, fmt);
     text = mcp_report_text(level, mark, fmt, args);
     va_end(args);
 
-    if (text == NULL
-        || mcp_report_file(report, mark->file, &file) != MCP_OK
-        || mcp_report_grow((void **) &report->findings, report->nfindings,
-                           &report->capacity, sizeof(mcp_finding_t))
-           != MCP_OK
+    if (text == NULL) {
+        mcp_report_lost(report, level);
+        return;
+    }
+
+    mcp_report_insert(report, level, mark, file, text);
+}
+
+
+/* Takes over the text. */
+static void
+mcp_report_insert(mcp_report_t *report, mcp_report_level_e level,
+    const mcp_mark_t *mark, unsigned file, char *text)
+{
+    const void         *first;
+    mcp_finding_t      *finding;
+    mcp_report_file_t  *of_file;
+
+    if (mcp_report_grow((void **) &report->findings, report->nfindings,
+                        &report->capacity, sizeof(mcp_finding_t))
+        != MCP_OK
         || mcp_set_add(&report->texts, text, strlen(text), text, &first)
            != MCP_OK)
     {
-        /* an error counts even when there is no memory to tell it */
-
-        if (level == MCP_REPORT_ERROR) {
-            report->errors++;
-        }
-
         free(text);
-        report->out_of_memory = true;
+        mcp_report_lost(report, level);
         return;
     }
 
@@ -146,14 +181,29 @@ mcp_report_add(mcp_report_t *report, mcp_report_level_e level,
 
     report->sorted = false;
 
+    of_file = &report->files[file];
+    of_file->findings++;
+
     if (level == MCP_REPORT_ERROR) {
         report->errors++;
 
-        if (!report->files[file].has_errors) {
-            report->files[file].has_errors = true;
+        if (!of_file->has_errors) {
+            of_file->has_errors = true;
             report->files_with_errors++;
         }
     }
+}
+
+
+/* An error counts even when there is no memory to tell it. */
+static void
+mcp_report_lost(mcp_report_t *report, mcp_report_level_e level)
+{
+    if (level == MCP_REPORT_ERROR) {
+        report->errors++;
+    }
+
+    report->out_of_memory = true;
 }
 
 
@@ -208,6 +258,7 @@ mcp_report_file(mcp_report_t *report, const char *name, unsigned *ret_file)
     }
 
     report->files[report->nfiles].name = copy;
+    report->files[report->nfiles].findings = 0;
     report->files[report->nfiles].has_errors = false;
 
     *ret_file = report->nfiles++;

@@ -5,6 +5,7 @@
 #include "mcp_runtime.h"
 #include "mcp_field.h"
 #include "mcp_header.h"
+#include "mcp_pods.h"
 #include "mcp_text.h"
 #include "mcp_url.h"
 
@@ -13,9 +14,6 @@
 
 #define MCP_RUNTIME_PATH           "/mcp"
 #define MCP_RUNTIME_PORT_MAX       65535
-#define MCP_RUNTIME_REPLICAS_MAX   100
-#define MCP_RUNTIME_ENV_MAX        32768
-#define MCP_RUNTIME_NAME_MAX       253
 #define MCP_RUNTIME_UPSTREAM_MAX   64
 
 
@@ -40,25 +38,6 @@ static void mcp_runtime_remote(mcp_runtime_t *runtime);
 static void mcp_runtime_urls(mcp_runtime_t *runtime,
     const mcp_yaml_node_t *node);
 static void mcp_runtime_kubernetes(mcp_runtime_t *runtime);
-static void mcp_runtime_pods(mcp_runtime_t *runtime,
-    const mcp_yaml_node_t *const *v, mcp_kubernetes_t *kubernetes);
-static void mcp_runtime_activation(mcp_runtime_t *runtime,
-    const mcp_yaml_node_t *activation, const mcp_yaml_node_t *idle_timeout,
-    mcp_kubernetes_t *kubernetes);
-static void mcp_runtime_environment(mcp_runtime_t *runtime,
-    const mcp_yaml_node_t *env, const mcp_yaml_node_t *secret_env,
-    mcp_kubernetes_t *kubernetes);
-static bool mcp_runtime_env_name(mcp_runtime_t *runtime,
-    const mcp_yaml_node_t *node, mcp_set_t *names, mcp_pair_t *pair);
-static bool mcp_runtime_env_value(mcp_runtime_t *runtime,
-    const mcp_yaml_node_t *node, mcp_str_t *ret_value);
-static bool mcp_runtime_secret_key(mcp_runtime_t *runtime,
-    const mcp_yaml_node_t *node, mcp_str_t *ret_value);
-static void mcp_runtime_resources(mcp_runtime_t *runtime,
-    const mcp_yaml_node_t *node, mcp_kubernetes_t *kubernetes);
-static void mcp_runtime_amounts(mcp_runtime_t *runtime,
-    const mcp_yaml_node_t *node, const char *name, mcp_pair_t **ret_pairs,
-    size_t *ret_count);
 static void mcp_runtime_upstream(mcp_runtime_t *runtime);
 static bool mcp_runtime_upstream_known(const mcp_config_options_t *options,
     const mcp_str_t *name);
@@ -176,17 +155,6 @@ static const mcp_field_t  mcp_runtime_service_keys[] = {
     { "headers", NULL, NULL },
     { "namespace", NULL, "found a namespace, expected none: a k8s-service is "
                          "in the namespace of its tenant" }
-};
-
-
-static const mcp_field_t  mcp_runtime_resources_keys[] = {
-    { "requests", NULL, NULL },
-    { "limits", NULL, NULL }
-};
-
-static const mcp_field_t  mcp_runtime_amounts_keys[] = {
-    { "cpu", NULL, NULL },
-    { "memory", NULL, NULL }
 };
 
 
@@ -371,12 +339,11 @@ mcp_runtime_urls(mcp_runtime_t *runtime, const mcp_yaml_node_t *node)
 static void
 mcp_runtime_kubernetes(mcp_runtime_t *runtime)
 {
-    char                    found[MCP_TEXT_QUOTE_LEN];
-    mcp_str_t               text;
     mcp_load_t             *load;
     mcp_server_t           *server;
-    const mcp_yaml_node_t  *v[MCP_RUNTIME_K_KEYS];
+    mcp_pods_nodes_t        nodes;
     mcp_kubernetes_t       *kubernetes;
+    const mcp_yaml_node_t  *v[MCP_RUNTIME_K_KEYS];
 
     load = runtime->load;
     server = runtime->server;
@@ -388,28 +355,22 @@ mcp_runtime_kubernetes(mcp_runtime_t *runtime)
     }
 
     server->kubernetes = kubernetes;
-    kubernetes->replicas = 1;
 
     (void) mcp_field_mapping(load, runtime->node,
                              "a runtime of type kubernetes",
                              mcp_runtime_kubernetes_keys,
                              MCP_RUNTIME_K_KEYS, v);
 
-    if (v[MCP_RUNTIME_K_IMAGE]
-        && mcp_field_scalar(load, v[MCP_RUNTIME_K_IMAGE], "image", &text))
-    {
-        if (mcp_text_is_image(&text)) {
-            kubernetes->image = mcp_load_copy(load, &text);
+    nodes.image = v[MCP_RUNTIME_K_IMAGE];
+    nodes.replicas = v[MCP_RUNTIME_K_REPLICAS];
+    nodes.env = v[MCP_RUNTIME_K_ENV];
+    nodes.secret_env = v[MCP_RUNTIME_K_SECRET_ENV];
+    nodes.resources = v[MCP_RUNTIME_K_RESOURCES];
+    nodes.activation = v[MCP_RUNTIME_K_ACTIVATION];
+    nodes.idle_timeout = v[MCP_RUNTIME_K_IDLE_TIMEOUT];
+    nodes.partial = runtime->node->partial;
 
-        } else {
-            mcp_field_error(load, v[MCP_RUNTIME_K_IMAGE], "found %s as image, "
-                            "expected an image reference such as "
-                            "registry.example.com/search-mcp:1.4",
-                            mcp_text_quote(&text, found));
-        }
-    }
-
-    mcp_runtime_pods(runtime, v, kubernetes);
+    mcp_pods_read(load, &nodes, kubernetes);
 
     if (server->id.len && server->id.data[0] >= '0'
         && server->id.data[0] <= '9')
@@ -422,294 +383,6 @@ mcp_runtime_kubernetes(mcp_runtime_t *runtime)
     mcp_runtime_service(runtime, &server->id, v[MCP_RUNTIME_K_PORT],
                         v[MCP_RUNTIME_K_PATH]);
     mcp_runtime_headers(runtime, v[MCP_RUNTIME_K_HEADERS]);
-}
-
-
-static void
-mcp_runtime_pods(mcp_runtime_t *runtime, const mcp_yaml_node_t *const *v,
-    mcp_kubernetes_t *kubernetes)
-{
-    if (v[MCP_RUNTIME_K_REPLICAS]) {
-        (void) mcp_field_number(runtime->load, v[MCP_RUNTIME_K_REPLICAS],
-                                "replicas", MCP_RUNTIME_REPLICAS_MAX,
-                                &kubernetes->replicas);
-    }
-
-    mcp_runtime_environment(runtime, v[MCP_RUNTIME_K_ENV],
-                            v[MCP_RUNTIME_K_SECRET_ENV], kubernetes);
-
-    if (v[MCP_RUNTIME_K_RESOURCES]) {
-        mcp_runtime_resources(runtime, v[MCP_RUNTIME_K_RESOURCES],
-                              kubernetes);
-    }
-
-    mcp_runtime_activation(runtime, v[MCP_RUNTIME_K_ACTIVATION],
-                           v[MCP_RUNTIME_K_IDLE_TIMEOUT], kubernetes);
-}
-
-
-static void
-mcp_runtime_activation(mcp_runtime_t *runtime,
-    const mcp_yaml_node_t *activation, const mcp_yaml_node_t *idle_timeout,
-    mcp_kubernetes_t *kubernetes)
-{
-    bool         fine;
-    char         found[MCP_TEXT_QUOTE_LEN];
-    mcp_str_t    text;
-    mcp_load_t  *load;
-
-    load = runtime->load;
-    fine = true;
-
-    if (activation) {
-        fine = mcp_field_scalar(load, activation, "activation", &text);
-
-        if (fine && mcp_text_equals(&text, "on_demand")) {
-            kubernetes->activation = MCP_ACTIVATION_ON_DEMAND;
-
-        } else if (fine && !mcp_text_equals(&text, "always")) {
-            fine = false;
-            mcp_field_error(load, activation, "found %s as activation, "
-                            "expected always or on_demand",
-                            mcp_text_quote(&text, found));
-        }
-    }
-
-    if (idle_timeout == NULL) {
-        return;
-    }
-
-    if (fine && kubernetes->activation != MCP_ACTIVATION_ON_DEMAND
-        && !runtime->node->partial)
-    {
-        mcp_field_key_error(load, idle_timeout, "found idle_timeout for a "
-                            "server that is always on, expected it with "
-                            "\"activation: on_demand\"");
-    }
-
-    if (mcp_field_scalar(load, idle_timeout, "idle_timeout", &text)
-        && !mcp_text_duration(&text, &kubernetes->idle_timeout))
-    {
-        mcp_field_error(load, idle_timeout, "found %s as idle_timeout, "
-                        "expected a time such as 90s, 10m or 1h, at most 720h",
-                        mcp_text_quote(&text, found));
-    }
-}
-
-
-static void
-mcp_runtime_environment(mcp_runtime_t *runtime, const mcp_yaml_node_t *env,
-    const mcp_yaml_node_t *secret_env, mcp_kubernetes_t *kubernetes)
-{
-    mcp_set_t               names;
-    mcp_pair_t             *pair;
-    mcp_load_t             *load;
-    const mcp_yaml_node_t  *child;
-
-    load = runtime->load;
-    memset(&names, 0, sizeof(mcp_set_t));
-
-    if (env && mcp_field_is(load, env, "env", MCP_YAML_MAPPING)) {
-        kubernetes->env = mcp_load_array(load, env->nchildren,
-                                         sizeof(mcp_pair_t));
-
-        for (child = kubernetes->env ? env->children : NULL; child;
-             child = child->next)
-        {
-            pair = &kubernetes->env[kubernetes->nenv];
-
-            if (mcp_runtime_env_name(runtime, child, &names, pair)
-                && mcp_runtime_env_value(runtime, child, &pair->value))
-            {
-                kubernetes->nenv++;
-            }
-        }
-    }
-
-    if (secret_env
-        && mcp_field_is(load, secret_env, "secret_env", MCP_YAML_MAPPING))
-    {
-        kubernetes->secret_env = mcp_load_array(load, secret_env->nchildren,
-                                                sizeof(mcp_pair_t));
-
-        for (child = kubernetes->secret_env ? secret_env->children : NULL;
-             child; child = child->next)
-        {
-            pair = &kubernetes->secret_env[kubernetes->nsecret_env];
-
-            if (mcp_runtime_env_name(runtime, child, &names, pair)
-                && mcp_runtime_secret_key(runtime, child, &pair->value))
-            {
-                kubernetes->nsecret_env++;
-            }
-        }
-    }
-
-    mcp_set_free(&names);
-}
-
-
-/* The name is not told when it is wrong: a value may stand in its place. */
-static bool
-mcp_runtime_env_name(mcp_runtime_t *runtime, const mcp_yaml_node_t *node,
-    mcp_set_t *names, mcp_pair_t *pair)
-{
-    mcp_load_t             *load;
-    const mcp_yaml_node_t  *first;
-
-    load = runtime->load;
-
-    if (!mcp_text_is_word(&node->key, "_.-", MCP_RUNTIME_NAME_MAX)
-        || (node->key.data[0] >= '0' && node->key.data[0] <= '9'))
-    {
-        mcp_field_key_error(load, node, "found no name of an environment "
-                            "variable, expected letters, digits and \"_\", "
-                            "not a digit first");
-        return false;
-    }
-
-    first = mcp_load_set_add(load, names, &node->key, node);
-    if (first) {
-        mcp_field_key_error(load, node, "found a variable of env again, "
-                            "expected it once: it stands in line %u already",
-                            first->key_line);
-        return false;
-    }
-
-    pair->mark = mcp_load_mark(load, node);
-    pair->name = mcp_load_copy(load, &node->key);
-
-    return true;
-}
-
-
-static bool
-mcp_runtime_env_value(mcp_runtime_t *runtime, const mcp_yaml_node_t *node,
-    mcp_str_t *ret_value)
-{
-    mcp_str_t  text;
-
-    if (!mcp_field_scalar(runtime->load, node, "a value of env", &text)) {
-        return false;
-    }
-
-    if (text.len > MCP_RUNTIME_ENV_MAX || !mcp_text_is_printable(&text, true))
-    {
-        mcp_field_error(runtime->load, node, "found a value of env that is "
-                        "too long or holds control characters, expected at "
-                        "most %d bytes of text", MCP_RUNTIME_ENV_MAX);
-        return false;
-    }
-
-    *ret_value = mcp_load_copy(runtime->load, &text);
-
-    return true;
-}
-
-
-/* "secret-name/key" */
-static bool
-mcp_runtime_secret_key(mcp_runtime_t *runtime, const mcp_yaml_node_t *node,
-    mcp_str_t *ret_value)
-{
-    mcp_str_t    text, secret, key;
-    const char  *slash;
-
-    if (!mcp_field_scalar(runtime->load, node, "a value of secret_env",
-                          &text))
-    {
-        return false;
-    }
-
-    slash = memchr(text.data, '/', text.len);
-
-    if (slash) {
-        secret.data = text.data;
-        secret.len = (size_t) (slash - text.data);
-        key.data = slash + 1;
-        key.len = text.len - secret.len - 1;
-    }
-
-    if (slash == NULL || !mcp_text_is_subdomain(&secret)
-        || !mcp_text_is_word(&key, "._-", MCP_RUNTIME_NAME_MAX))
-    {
-        mcp_field_error(runtime->load, node, "found no reference to a Secret "
-                        "in secret_env, expected its name, \"/\" and a key, "
-                        "such as search-mcp/api-key");
-        return false;
-    }
-
-    *ret_value = mcp_load_copy(runtime->load, &text);
-
-    return true;
-}
-
-
-static void
-mcp_runtime_resources(mcp_runtime_t *runtime, const mcp_yaml_node_t *node,
-    mcp_kubernetes_t *kubernetes)
-{
-    const mcp_yaml_node_t  *v[2];
-
-    if (!mcp_field_mapping(runtime->load, node, "resources",
-                           mcp_runtime_resources_keys, 2, v))
-    {
-        return;
-    }
-
-    if (v[0]) {
-        mcp_runtime_amounts(runtime, v[0], "requests", &kubernetes->requests,
-                            &kubernetes->nrequests);
-    }
-
-    if (v[1]) {
-        mcp_runtime_amounts(runtime, v[1], "limits", &kubernetes->limits,
-                            &kubernetes->nlimits);
-    }
-}
-
-
-static void
-mcp_runtime_amounts(mcp_runtime_t *runtime, const mcp_yaml_node_t *node,
-    const char *name, mcp_pair_t **ret_pairs, size_t *ret_count)
-{
-    int                     i;
-    char                    found[MCP_TEXT_QUOTE_LEN];
-    mcp_str_t               text;
-    mcp_pair_t             *pair;
-    mcp_load_t             *load;
-    const char             *key;
-    const mcp_yaml_node_t  *v[2];
-
-    load = runtime->load;
-
-    if (!mcp_field_mapping(load, node, name, mcp_runtime_amounts_keys, 2, v))
-    {
-        return;
-    }
-
-    *ret_pairs = mcp_load_array(load, 2, sizeof(mcp_pair_t));
-
-    for (i = 0; *ret_pairs && i < 2; i++) {
-        key = mcp_runtime_amounts_keys[i].name;
-
-        if (v[i] == NULL || !mcp_field_scalar(load, v[i], key, &text)) {
-            continue;
-        }
-
-        if (!mcp_text_is_quantity(&text)) {
-            mcp_field_error(load, v[i], "found %s as %s, expected an amount "
-                            "of Kubernetes such as %s",
-                            mcp_text_quote(&text, found), key,
-                            i ? "256Mi" : "500m");
-            continue;
-        }
-
-        pair = &(*ret_pairs)[(*ret_count)++];
-        pair->mark = mcp_load_mark(load, v[i]);
-        pair->name = mcp_load_text(load, key);
-        pair->value = mcp_load_copy(load, &text);
-    }
 }
 
 

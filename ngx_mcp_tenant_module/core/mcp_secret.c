@@ -29,6 +29,7 @@ typedef struct {
 } mcp_secret_t;
 
 
+static bool mcp_secret_replace(mcp_secret_t *secret, const mcp_str_t *text);
 static bool mcp_secret_reference(mcp_secret_t *secret,
     const mcp_str_t *reference);
 static bool mcp_secret_is_granted(const mcp_tenant_t *tenant,
@@ -50,8 +51,7 @@ mcp_secret_expand(mcp_load_t *load, const mcp_tenant_t *tenant,
     const char *what, mcp_str_t *ret_value)
 {
     bool          fine;
-    mcp_str_t     text, reference;
-    const char   *p, *end, *next;
+    mcp_str_t     text;
     mcp_secret_t  secret;
 
     if (!mcp_field_scalar(load, node, what, &text)) {
@@ -74,40 +74,7 @@ mcp_secret_expand(mcp_load_t *load, const mcp_tenant_t *tenant,
         return false;
     }
 
-    fine = true;
-    end = text.data + text.len;
-
-    for (p = text.data; p != end; p = next) {
-
-        if (*p != '$' || p + 1 == end || (p[1] != '$' && p[1] != '{')) {
-            next = p + 1;
-            mcp_secret_append(&secret, p, 1);
-            continue;
-        }
-
-        if (p[1] == '$') {
-            next = p + 2;
-            mcp_secret_append(&secret, p, 1);
-            continue;
-        }
-
-        reference.data = p + 2;
-        next = memchr(p, '}', (size_t) (end - p));
-
-        if (next == NULL) {
-            mcp_field_error(load, node, "found \"${\" without \"}\" in %s, "
-                            "expected ${NAME} or ${file:PATH}, or \"$${\" for "
-                            "the characters themselves", what);
-            return false;
-        }
-
-        reference.len = (size_t) (next - reference.data);
-        next++;
-
-        if (!mcp_secret_reference(&secret, &reference)) {
-            fine = false;
-        }
-    }
+    fine = mcp_secret_replace(&secret, &text);
 
     if (secret.overflow && fine) {
         mcp_field_error(load, node, "found more than %d bytes as the value of "
@@ -119,6 +86,54 @@ mcp_secret_expand(mcp_load_t *load, const mcp_tenant_t *tenant,
         text.data = secret.text;
         text.len = secret.len;
         *ret_value = mcp_load_copy(load, &text);
+    }
+
+    return fine;
+}
+
+
+/* Goes on after a mistake, to find them all. */
+static bool
+mcp_secret_replace(mcp_secret_t *secret, const mcp_str_t *text)
+{
+    bool         fine;
+    mcp_str_t    reference;
+    const char  *p, *end, *next;
+
+    fine = true;
+    end = text->data + text->len;
+
+    for (p = text->data; p != end; p = next) {
+
+        if (*p != '$' || p + 1 == end || (p[1] != '$' && p[1] != '{')) {
+            next = p + 1;
+            mcp_secret_append(secret, p, 1);
+            continue;
+        }
+
+        if (p[1] == '$') {
+            next = p + 2;
+            mcp_secret_append(secret, p, 1);
+            continue;
+        }
+
+        reference.data = p + 2;
+        next = memchr(p, '}', (size_t) (end - p));
+
+        if (next == NULL) {
+            mcp_field_error(secret->load, secret->node, "found \"${\" without "
+                            "\"}\" in %s, expected ${NAME} or ${file:PATH}, "
+                            "or \"$${\" for the characters themselves",
+                            secret->what);
+            return false;
+        }
+
+        reference.len = (size_t) (next - reference.data);
+        next++;
+
+        if (!mcp_secret_reference(secret, &reference)) {
+            fine = false;
+        }
     }
 
     return fine;

@@ -24,11 +24,16 @@ struct mcp_set_slot_s {
 
 
 static int mcp_set_grow(mcp_set_t *set);
+static void mcp_set_seed(void);
 static mcp_set_slot_t *mcp_set_slot(const mcp_set_t *set, uint64_t hash,
     const char *data, size_t len);
-static uint64_t mcp_set_hash(const mcp_set_t *set, const char *data,
-    size_t len);
+static uint64_t mcp_set_hash(const char *data, size_t len);
 static void mcp_set_rounds(uint64_t v[4], int count);
+
+
+/* One key for the process: asking the kernel for each set costs too much. */
+static uint64_t  mcp_set_key[2];
+static bool      mcp_set_has_key;
 
 
 int
@@ -42,7 +47,7 @@ mcp_set_add(mcp_set_t *set, const char *data, size_t len, const void *value,
         return MCP_ERROR;
     }
 
-    hash = mcp_set_hash(set, data, len);
+    hash = mcp_set_hash(data, len);
     slot = mcp_set_slot(set, hash, data, len);
 
     *ret_first = slot->value;
@@ -67,7 +72,7 @@ mcp_set_find(const mcp_set_t *set, const char *data, size_t len)
         return NULL;
     }
 
-    return mcp_set_slot(set, mcp_set_hash(set, data, len), data, len)->value;
+    return mcp_set_slot(set, mcp_set_hash(data, len), data, len)->value;
 }
 
 
@@ -109,13 +114,7 @@ mcp_set_grow(mcp_set_t *set)
 
     memset(slots, 0, capacity * sizeof(mcp_set_slot_t));
 
-    if (set->capacity == 0
-        && getrandom(set->seed, sizeof(set->seed), GRND_NONBLOCK)
-           != (ssize_t) sizeof(set->seed))
-    {
-        set->seed[0] = (uintptr_t) slots;
-        set->seed[1] = (uintptr_t) &capacity;
-    }
+    mcp_set_seed();
 
     old = set->slots;
     old_capacity = set->capacity;
@@ -132,6 +131,24 @@ mcp_set_grow(mcp_set_t *set)
     free(old);
 
     return MCP_OK;
+}
+
+
+static void
+mcp_set_seed(void)
+{
+    if (mcp_set_has_key) {
+        return;
+    }
+
+    if (getrandom(mcp_set_key, sizeof(mcp_set_key), GRND_NONBLOCK)
+        != (ssize_t) sizeof(mcp_set_key))
+    {
+        mcp_set_key[0] = (uintptr_t) &mcp_set_key;
+        mcp_set_key[1] = (uintptr_t) __builtin_frame_address(0);
+    }
+
+    mcp_set_has_key = true;
 }
 
 
@@ -160,15 +177,15 @@ mcp_set_slot(const mcp_set_t *set, uint64_t hash, const char *data,
 
 
 static uint64_t
-mcp_set_hash(const mcp_set_t *set, const char *data, size_t len)
+mcp_set_hash(const char *data, size_t len)
 {
     size_t    left;
     uint64_t  v[4], word;
 
-    v[0] = set->seed[0] ^ 0x736f6d6570736575;
-    v[1] = set->seed[1] ^ 0x646f72616e646f6d;
-    v[2] = set->seed[0] ^ 0x6c7967656e657261;
-    v[3] = set->seed[1] ^ 0x7465646279746573;
+    v[0] = mcp_set_key[0] ^ 0x736f6d6570736575;
+    v[1] = mcp_set_key[1] ^ 0x646f72616e646f6d;
+    v[2] = mcp_set_key[0] ^ 0x6c7967656e657261;
+    v[3] = mcp_set_key[1] ^ 0x7465646279746573;
 
     for (left = len; left >= 8; left -= 8, data += 8) {
         memcpy(&word, data, 8);

@@ -18,7 +18,6 @@ typedef struct {
     mcp_set_slot_t  *slots;
     size_t           capacity;
     size_t           count;
-    uint64_t         seed[2];
 } mcp_set_t;
 
 

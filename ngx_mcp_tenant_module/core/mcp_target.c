@@ -12,12 +12,6 @@
 #define MCP_TARGETS_MIN  64
 
 
-typedef struct {
-    mcp_address_t  address;
-    uint32_t       url;
-} mcp_target_t;
-
-
 struct mcp_targets_s {
     const mcp_config_options_t  *options;
     mcp_image_addresses_pt       addresses;
@@ -150,6 +144,9 @@ mcp_target_keep(mcp_targets_t *targets, uint32_t n,
         target->address.in6.sin6_port = htons(port);
     }
 
+    target->text_len = (uint32_t) mcp_address_text(&target->address,
+                                                   target->text);
+
     return MCP_OK;
 }
 
@@ -210,7 +207,7 @@ mcp_targets_grow(mcp_targets_t *targets)
 }
 
 
-const mcp_address_t *
+const mcp_target_t *
 mcp_targets_next(mcp_targets_t *targets, uint32_t n)
 {
     if (targets->next == targets->ntargets
@@ -219,7 +216,7 @@ mcp_targets_next(mcp_targets_t *targets, uint32_t n)
         return NULL;
     }
 
-    return &targets->targets[targets->next++].address;
+    return &targets->targets[targets->next++];
 }
 
 

@@ -13,6 +13,15 @@
 typedef struct mcp_targets_s  mcp_targets_t;
 
 
+/* text: the address for logs, made once although the compiler walks twice */
+typedef struct {
+    mcp_address_t  address;
+    uint32_t       url;
+    uint32_t       text_len;
+    char           text[MCP_ADDRESS_TEXT_LEN];
+} mcp_target_t;
+
+
 /*
  * options, addresses and data are borrowed; addresses may be NULL, then names
  * lead nowhere.  free accepts NULL.
@@ -28,8 +37,8 @@ void mcp_targets_free(mcp_targets_t *targets);
 int mcp_targets_find(mcp_targets_t *targets, uint32_t n,
     const mcp_url_t *url);
 
-/* The next address of URL number n, in order of the numbers; NULL: no more. */
-const mcp_address_t *mcp_targets_next(mcp_targets_t *targets, uint32_t n);
+/* The next one of URL number n, in order of the numbers; NULL: no more. */
+const mcp_target_t *mcp_targets_next(mcp_targets_t *targets, uint32_t n);
 void mcp_targets_rewind(mcp_targets_t *targets);
 
 /* Sorts n addresses, without their ports, and returns how many differ. */

@@ -45,6 +45,10 @@ static bool mcp_tenants_catalog_file(mcp_load_t *load,
     const mcp_yaml_node_t *node, mcp_tenant_t *tenant);
 static bool mcp_tenants_climbs(const mcp_str_t *path);
 static bool mcp_tenants_is_origin(const mcp_str_t *text);
+static size_t mcp_tenants_origin_scheme(const mcp_str_t *text);
+static size_t mcp_tenants_origin_host(const mcp_str_t *text, size_t start);
+static bool mcp_tenants_origin_port(const mcp_str_t *text, size_t start,
+    size_t scheme);
 
 
 static const mcp_field_t  mcp_tenants_top[] = {
@@ -61,6 +65,18 @@ static const mcp_field_t  mcp_tenants_keys[] = {
     { "quotas", NULL, NULL },
     { "allowed_origins", NULL, NULL },
     { "secrets", NULL, NULL }
+};
+
+
+static const mcp_field_words_t  mcp_tenants_origin_words = {
+    "allowed_origins", "an origin", mcp_tenants_is_origin,
+    "scheme://host or scheme://host:port in lower case, without a default "
+    "port, as browsers send it", false
+};
+
+static const mcp_field_words_t  mcp_tenants_secret_words = {
+    "secrets", "a secret", mcp_secret_is_grant,
+    "the NAME of a variable, or file:PATH", true
 };
 
 
@@ -169,20 +185,15 @@ mcp_tenants_one(mcp_load_t *load, const mcp_yaml_node_t *node,
 
     if (v[MCP_TENANTS_ALLOWED_ORIGINS]) {
         (void) mcp_field_words(load, v[MCP_TENANTS_ALLOWED_ORIGINS],
-                               "allowed_origins", "an origin",
-                               mcp_tenants_is_origin,
-                               "scheme://host or scheme://host:port in lower "
-                               "case, as browsers send it",
+                               &mcp_tenants_origin_words,
                                &tenant->allowed_origins,
                                &tenant->nallowed_origins);
     }
 
     if (v[MCP_TENANTS_SECRETS]) {
         work->grants_whole = mcp_field_words(load, v[MCP_TENANTS_SECRETS],
-                                             "secrets", "a secret",
-                                             mcp_secret_is_grant,
-                                             "NAME of a variable, or "
-                                             "file:PATH", &tenant->secrets,
+                                             &mcp_tenants_secret_words,
+                                             &tenant->secrets,
                                              &tenant->nsecrets);
     }
 
@@ -361,87 +372,119 @@ mcp_tenants_climbs(const mcp_str_t *path)
 static bool
 mcp_tenants_is_origin(const mcp_str_t *text)
 {
-    char         c;
-    size_t       i, scheme;
-    unsigned     port, digits;
-    const char  *colon;
+    size_t  scheme, end;
 
-    colon = memchr(text->data, ':', text->len);
+    scheme = mcp_tenants_origin_scheme(text);
 
-    if (colon == NULL || text->len > MCP_TENANTS_NAME_MAX) {
+    if (scheme == 0 || text->len > MCP_TENANTS_NAME_MAX) {
         return false;
     }
 
-    scheme = (size_t) (colon - text->data);
+    end = mcp_tenants_origin_host(text, scheme + 3);
 
-    if (scheme == 0 || text->len < scheme + 4
-        || memcmp(colon, "://", 3) != 0)
+    if (end == 0) {
+        return false;
+    }
+
+    return end == text->len || mcp_tenants_origin_port(text, end, scheme);
+}
+
+
+/* The length of the scheme before "://", or 0. */
+static size_t
+mcp_tenants_origin_scheme(const mcp_str_t *text)
+{
+    char    c;
+    size_t  i;
+
+    for (i = 0; i < text->len && text->data[i] != ':'; i++) {
+        c = text->data[i];
+
+        if (!(c >= 'a' && c <= 'z')
+            && (i == 0 || c == '\0' || !strchr("0123456789+-.", c)))
+        {
+            return 0;
+        }
+    }
+
+    return text->len - i > 3 && memcmp(text->data + i, "://", 3) == 0 ? i : 0;
+}
+
+
+/* The end of the host that starts there, or 0. */
+static size_t
+mcp_tenants_origin_host(const mcp_str_t *text, size_t start)
+{
+    char            c;
+    size_t          i;
+    mcp_str_t       host;
+    const char     *close;
+    mcp_address_t   address;
+
+    if (text->data[start] == '[') {
+        close = memchr(text->data, ']', text->len);
+
+        if (close == NULL) {
+            return 0;
+        }
+
+        host.data = text->data + start;
+        host.len = (size_t) (close + 1 - host.data);
+
+        for (i = 0; i < host.len; i++) {
+            if (host.data[i] >= 'A' && host.data[i] <= 'Z') {
+                return 0;
+            }
+        }
+
+        return mcp_address_parse(host.data, host.len, 0, &address) == MCP_OK
+               ? start + host.len : 0;
+    }
+
+    for (i = start; i < text->len && text->data[i] != ':'; i++) {
+        c = text->data[i];
+
+        if (!(c >= 'a' && c <= 'z') && !(c >= '0' && c <= '9')
+            && c != '.' && c != '-' && c != '_')
+        {
+            return 0;
+        }
+    }
+
+    return i == start ? 0 : i;
+}
+
+
+/* start: of the colon; scheme: the length of the scheme */
+static bool
+mcp_tenants_origin_port(const mcp_str_t *text, size_t start, size_t scheme)
+{
+    size_t    i;
+    unsigned  port;
+
+    if (text->data[start] != ':' || text->len - start < 2
+        || text->len - start > 6 || text->data[start + 1] == '0')
     {
         return false;
     }
 
-    for (i = 0; i < scheme; i++) {
-        c = text->data[i];
+    port = 0;
 
-        if (!(c >= 'a' && c <= 'z')
-            && (i == 0 || !strchr("0123456789+-.", c)))
-        {
-            return false;
-        }
-    }
-
-    i = scheme + 3;
-
-    if (text->data[i] == '[') {
-        for (i++; i < text->len && text->data[i] != ']'; i++) {
-            if (!strchr("0123456789abcdef:.", text->data[i])) {
-                return false;
-            }
-        }
-
-        if (i++ == text->len) {
+    for (i = start + 1; i < text->len; i++) {
+        if (text->data[i] < '0' || text->data[i] > '9') {
             return false;
         }
 
-    } else {
-        for ( /* void */ ; i < text->len && text->data[i] != ':'; i++) {
-            c = text->data[i];
-
-            if (!(c >= 'a' && c <= 'z') && !(c >= '0' && c <= '9')
-                && !strchr(".-_", c))
-            {
-                return false;
-            }
-        }
-
-        if (i == scheme + 3) {
-            return false;
-        }
+        port = port * 10 + (unsigned) (text->data[i] - '0');
     }
 
-    if (i == text->len) {
-        return true;
-    }
-
-    if (text->data[i++] != ':') {
+    if (port == 80 && scheme == 4 && memcmp(text->data, "http", 4) == 0) {
         return false;
     }
 
-    port = 0;
-    digits = 0;
-
-    for ( /* void */ ; i < text->len; i++) {
-        c = text->data[i];
-
-        if (c < '0' || c > '9' || (digits == 0 && c == '0') || digits++ > 5) {
-            return false;
-        }
-
-        port = port * 10 + (unsigned) (c - '0');
+    if (port == 443 && scheme == 5 && memcmp(text->data, "https", 5) == 0) {
+        return false;
     }
 
-    return port > 0 && port <= 65535
-           && !(port == 80 && scheme == 4 && memcmp(text->data, "http", 4) == 0)
-           && !(port == 443 && scheme == 5
-                && memcmp(text->data, "https", 5) == 0);
+    return port <= 65535;
 }

@@ -7,6 +7,7 @@
 
 #include "mcp_url.h"
 #include "mcp_field.h"
+#include "mcp_host.h"
 #include "mcp_text.h"
 
 #include <stdio.h>
@@ -19,6 +20,8 @@
 #define MCP_URL_HTTPS_PORT  443
 
 
+static const char *mcp_url_scheme(const char **text, size_t *len,
+    mcp_url_t *url);
 static const char *mcp_url_authority(mcp_arena_t *arena, const char *text,
     size_t len, mcp_url_t *url);
 static const char *mcp_url_port(const char *text, size_t len,
@@ -29,21 +32,6 @@ static const char *mcp_url_name(char *name, size_t len);
 static bool mcp_url_is_numeric(const char *name, size_t len);
 static const char *mcp_url_path(const char *text, size_t len);
 static bool mcp_url_finish(mcp_arena_t *arena, mcp_url_t *url);
-static bool mcp_url_address_passes(mcp_load_t *load,
-    const mcp_yaml_node_t *node, const char *name, const mcp_url_t *url);
-static bool mcp_url_name_passes(mcp_load_t *load, const mcp_tenant_t *tenant,
-    const mcp_yaml_node_t *node, const char *name, const mcp_url_t *url);
-static bool mcp_url_is_api_server(const mcp_load_t *load,
-    const mcp_str_t *host);
-static void mcp_url_unmap(mcp_address_t *address);
-static bool mcp_url_is_kubernetes(const mcp_load_t *load,
-    const mcp_str_t *host);
-static mcp_str_t mcp_url_in_cluster(const mcp_load_t *load,
-    const mcp_str_t *host);
-static const mcp_tenant_t *mcp_url_foreign(const mcp_load_t *load,
-    const mcp_tenant_t *tenant, const mcp_str_t *host);
-static bool mcp_url_loopback_allowed(const mcp_load_t *load);
-static bool mcp_url_ends_with(const mcp_str_t *host, const char *end);
 
 
 const char *
@@ -66,26 +54,9 @@ mcp_url_parse(mcp_arena_t *arena, const char *text, size_t len,
         }
     }
 
-    if (len > 8 && strncasecmp(text, "https://", 8) == 0) {
-        ret_url->tls = true;
-        text += 8;
-        len -= 8;
-
-    } else if (len > 7 && strncasecmp(text, "http://", 7) == 0) {
-        ret_url->tls = false;
-        text += 7;
-        len -= 7;
-
-    } else if (len >= 5 && strncasecmp(text, "unix:", 5) == 0) {
-        return "found a unix: socket, expected http:// or https:// and a host";
-
-    } else {
-        return "found a text that is no URL, expected http:// or https:// and "
-               "a host";
-    }
-
-    if (len >= 5 && strncasecmp(text, "unix:", 5) == 0) {
-        return "found a unix: socket, expected http:// or https:// and a host";
+    why = mcp_url_scheme(&text, &len, ret_url);
+    if (why) {
+        return why;
     }
 
     authority_len = 0;
@@ -125,6 +96,39 @@ mcp_url_parse(mcp_arena_t *arena, const char *text, size_t len,
     }
 
     ret_url->path.len = strlen(ret_url->path.data);
+
+    return NULL;
+}
+
+
+/* Moves text and len behind the scheme. */
+static const char *
+mcp_url_scheme(const char **text, size_t *len, mcp_url_t *url)
+{
+    size_t  scheme;
+
+    scheme = 0;
+
+    if (*len > 8 && strncasecmp(*text, "https://", 8) == 0) {
+        url->tls = true;
+        scheme = 8;
+
+    } else if (*len > 7 && strncasecmp(*text, "http://", 7) == 0) {
+        url->tls = false;
+        scheme = 7;
+    }
+
+    *text += scheme;
+    *len -= scheme;
+
+    if (*len >= 5 && strncasecmp(*text, "unix:", 5) == 0) {
+        return "found a unix: socket, expected http:// or https:// and a host";
+    }
+
+    if (scheme == 0) {
+        return "found a text that is no URL, expected http:// or https:// and "
+               "a host";
+    }
 
     return NULL;
 }
@@ -390,9 +394,8 @@ bool
 mcp_url_read(mcp_load_t *load, const mcp_tenant_t *tenant,
     const mcp_yaml_node_t *node, const char *name, mcp_url_t *ret_url)
 {
-    mcp_str_t       text;
-    const char     *why;
-    mcp_address_t   address;
+    mcp_str_t    text;
+    const char  *why;
 
     if (!mcp_field_scalar(load, node, name, &text)) {
         return false;
@@ -406,253 +409,7 @@ mcp_url_read(mcp_load_t *load, const mcp_tenant_t *tenant,
 
     ret_url->mark = mcp_load_mark(load, node);
 
-    if (mcp_url_is_api_server(load, &ret_url->host)) {
-        mcp_field_error(load, node, "found the Kubernetes API server as %s, "
-                        "expected an MCP server", name);
-        return false;
-    }
-
-    if (mcp_address_parse(ret_url->host.data, ret_url->host.len, 0, &address)
-        == MCP_OK)
-    {
-        return mcp_url_address_passes(load, node, name, ret_url);
-    }
-
-    return mcp_url_name_passes(load, tenant, node, name, ret_url);
-}
-
-
-static bool
-mcp_url_address_passes(mcp_load_t *load, const mcp_yaml_node_t *node,
-    const char *name, const mcp_url_t *url)
-{
-    const char     *why;
-    mcp_address_t   address;
-
-    (void) mcp_address_parse(url->host.data, url->host.len, 0, &address);
-
-    why = mcp_address_refused(&address.sa, load->options->allow,
-                              load->options->nallow);
-    if (why == NULL) {
-        return true;
-    }
-
-    mcp_field_error(load, node, "found %s (%s) as %s, expected an address "
-                    "outside the gateway, or one opened by "
-                    "\"mcp_tenant_upstream_allow %s;\" in nginx.conf "
-                    "(\"--upstream-allow %s\" of mcp-tenant check)", why,
-                    url->host.data, name, url->host.data, url->host.data);
-
-    return false;
-}
-
-
-static bool
-mcp_url_name_passes(mcp_load_t *load, const mcp_tenant_t *tenant,
-    const mcp_yaml_node_t *node, const char *name, const mcp_url_t *url)
-{
-    char                 quoted[MCP_TEXT_QUOTE_LEN];
-    const mcp_str_t     *host;
-    const mcp_tenant_t  *owner;
-
-    host = &url->host;
-
-    if (mcp_text_equals(host, "localhost")
-        || mcp_url_ends_with(host, ".localhost"))
-    {
-        if (mcp_url_loopback_allowed(load)) {
-            return true;
-        }
-
-        mcp_field_error(load, node, "found a loopback name (localhost) as "
-                        "%s, expected a host outside the gateway, or "
-                        "\"mcp_tenant_upstream_allow 127.0.0.0/8;\" in "
-                        "nginx.conf (\"--upstream-allow 127.0.0.0/8\" of "
-                        "mcp-tenant check)", name);
-        return false;
-    }
-
-    if (mcp_text_equals(host, "metadata.google.internal")
-        || mcp_text_equals(host, "metadata")
-        || mcp_text_equals(host, "instance-data")
-        || mcp_url_ends_with(host, ".metadata.google.internal"))
-    {
-        mcp_field_error(load, node, "found a cloud metadata name (%s) as %s, "
-                        "expected an MCP server",
-                        mcp_text_quote(host, quoted), name);
-        return false;
-    }
-
-    if (mcp_url_is_kubernetes(load, host)) {
-        mcp_field_error(load, node, "found the Kubernetes API server as %s, "
-                        "expected an MCP server", name);
-        return false;
-    }
-
-    owner = mcp_url_foreign(load, tenant, host);
-    if (owner) {
-        mcp_field_error(load, node, "found a host in the namespace of another "
-                        "tenant as %s, expected a host outside the cluster, "
-                        "or a server of this tenant's own namespace", name);
-        return false;
-    }
-
-    return true;
-}
-
-
-/* options->api_server is a name or an address */
-static bool
-mcp_url_is_api_server(const mcp_load_t *load, const mcp_str_t *host)
-{
-    size_t          len;
-    const char     *server;
-    mcp_address_t   one, two;
-
-    server = load->options->api_server;
-
-    if (server == NULL || *server == '\0') {
-        return false;
-    }
-
-    len = strlen(server);
-
-    if (mcp_address_parse(server, len, 0, &one) == MCP_OK) {
-
-        if (mcp_address_parse(host->data, host->len, 0, &two) != MCP_OK) {
-            return false;
-        }
-
-        mcp_url_unmap(&one);
-        mcp_url_unmap(&two);
-
-        return memcmp(&one, &two, sizeof(mcp_address_t)) == 0;
-    }
-
-    return host->len == len && strncasecmp(host->data, server, len) == 0;
-}
-
-
-/* An IPv4-mapped IPv6 address to IPv4; others stay. */
-static void
-mcp_url_unmap(mcp_address_t *address)
-{
-    struct in6_addr  in6;
-
-    if (address->sa.sa_family != AF_INET6
-        || !IN6_IS_ADDR_V4MAPPED(&address->in6.sin6_addr))
-    {
-        return;
-    }
-
-    in6 = address->in6.sin6_addr;
-
-    memset(address, 0, sizeof(mcp_address_t));
-
-    address->in.sin_family = AF_INET;
-    memcpy(&address->in.sin_addr, &in6.s6_addr[12], 4);
-}
-
-
-static bool
-mcp_url_is_kubernetes(const mcp_load_t *load, const mcp_str_t *host)
-{
-    mcp_str_t  name;
-
-    name = mcp_url_in_cluster(load, host);
-
-    return mcp_text_equals(&name, "kubernetes")
-           || mcp_text_equals(&name, "kubernetes.default");
-}
-
-
-/* The name without ".svc" and the domain of the cluster. */
-static mcp_str_t
-mcp_url_in_cluster(const mcp_load_t *load, const mcp_str_t *host)
-{
-    size_t     len;
-    mcp_str_t  name;
-
-    name = *host;
-    len = strlen(load->cluster_domain);
-
-    if (mcp_url_ends_with(&name, load->cluster_domain)
-        && name.len > len && name.data[name.len - len - 1] == '.')
-    {
-        name.len -= len + 1;
-    }
-
-    if (mcp_url_ends_with(&name, ".svc")
-        || mcp_url_ends_with(&name, ".pod"))
-    {
-        name.len -= 4;
-    }
-
-    return name;
-}
-
-
-/*
- * The other tenant whose namespace the name reaches.  A resolver with the
- * search list of a pod completes "db.mcp-b" to "db.mcp-b.svc.cluster.local",
- * so that the last label is what counts.
- */
-static const mcp_tenant_t *
-mcp_url_foreign(const mcp_load_t *load, const mcp_tenant_t *tenant,
-    const mcp_str_t *host)
-{
-    mcp_str_t            name;
-    const char          *dot;
-    const mcp_tenant_t  *owner;
-
-    name = mcp_url_in_cluster(load, host);
-
-    dot = memrchr(name.data, '.', name.len);
-    if (dot == NULL) {
-        return NULL;
-    }
-
-    dot++;
-
-    owner = mcp_set_find(&load->namespaces, dot,
-                         (size_t) (name.data + name.len - dot));
-
-    return owner == tenant ? NULL : owner;
-}
-
-
-static bool
-mcp_url_loopback_allowed(const mcp_load_t *load)
-{
-    mcp_address_t  address;
-
-    (void) mcp_address_parse("127.0.0.1", sizeof("127.0.0.1") - 1, 0,
-                             &address);
-
-    if (mcp_address_refused(&address.sa, load->options->allow,
-                            load->options->nallow)
-        == NULL)
-    {
-        return true;
-    }
-
-    (void) mcp_address_parse("::1", sizeof("::1") - 1, 0, &address);
-
-    return mcp_address_refused(&address.sa, load->options->allow,
-                               load->options->nallow)
-           == NULL;
-}
-
-
-static bool
-mcp_url_ends_with(const mcp_str_t *host, const char *end)
-{
-    size_t  len;
-
-    len = strlen(end);
-
-    return host->len >= len
-           && memcmp(host->data + host->len - len, end, len) == 0;
+    return mcp_host_passes(load, tenant, node, name, &ret_url->host);
 }
 
 
@@ -668,9 +425,9 @@ mcp_url_read_path(mcp_load_t *load, const mcp_yaml_node_t *node,
     }
 
     if (text.len == 0 || text.len > MCP_URL_MAX_LEN || text.data[0] != '/') {
-        mcp_field_error(load, node, "found no path as %s, expected \"/\" and "
-                        "at most %d bytes, such as /mcp", name,
-                        MCP_URL_MAX_LEN);
+        mcp_field_error(load, node, "found a text that is no path as %s, "
+                        "expected \"/\" and at most %d bytes, such as /mcp",
+                        name, MCP_URL_MAX_LEN);
         return false;
     }
 

@@ -13,6 +13,13 @@
 #include <string.h>
 
 
+/*
+ * libyaml compares every %TAG directive with all before it, which a file of
+ * nothing else would turn into hours.
+ */
+#define MCP_YAML_TAG       "%TAG"
+#define MCP_YAML_TAGS_MAX  16
+
 /* Up to here duplicate keys are found by comparing, above by a set. */
 #define MCP_YAML_FEW_KEYS  16
 
@@ -52,6 +59,8 @@ typedef struct {
 } mcp_yaml_reader_t;
 
 
+static bool mcp_yaml_has_many_tags(const char *text, size_t len);
+static void mcp_yaml_break_off(mcp_yaml_node_t *node);
 static void mcp_yaml_event(mcp_yaml_reader_t *reader,
     const yaml_event_t *event);
 static void mcp_yaml_node(mcp_yaml_reader_t *reader,
@@ -100,6 +109,12 @@ mcp_yaml_parse(mcp_arena_t *arena, const char *file, const char *text,
 
     *ret_root = NULL;
 
+    if (mcp_yaml_has_many_tags(text, len)) {
+        mcp_yaml_error(&reader, NULL, "found more than %d times %s, expected "
+                       "none", MCP_YAML_TAGS_MAX, MCP_YAML_TAG);
+        return MCP_ERROR;
+    }
+
     if (!yaml_parser_initialize(&parser)) {
         mcp_yaml_error(&reader, NULL, "found no memory to read the file");
         return MCP_ERROR;
@@ -123,13 +138,55 @@ mcp_yaml_parse(mcp_arena_t *arena, const char *file, const char *text,
     yaml_parser_delete(&parser);
 
     while (reader.depth) {
-        reader.frames[reader.depth - 1].node->partial = true;
         mcp_yaml_close(&reader);
+    }
+
+    if (reader.failed) {
+        mcp_yaml_break_off(reader.root);
     }
 
     *ret_root = reader.root;
 
     return reader.failed || reader.errors ? MCP_ERROR : MCP_OK;
+}
+
+
+static bool
+mcp_yaml_has_many_tags(const char *text, size_t len)
+{
+    unsigned     count;
+    const char  *p, *end;
+
+    end = text + len;
+
+    for (p = text, count = 0; count <= MCP_YAML_TAGS_MAX; count++) {
+        p = memmem(p, (size_t) (end - p), MCP_YAML_TAG,
+                   sizeof(MCP_YAML_TAG) - 1);
+        if (p == NULL) {
+            return false;
+        }
+
+        p += sizeof(MCP_YAML_TAG) - 1;
+    }
+
+    return true;
+}
+
+
+/*
+ * The last node of each level may lack something, whether it was still open
+ * or the mistake itself, such as a wrong indent, seemed to close it.
+ */
+static void
+mcp_yaml_break_off(mcp_yaml_node_t *node)
+{
+    while (node) {
+        node->partial = true;
+
+        for (node = node->children; node && node->next; node = node->next) {
+            /* void */
+        }
+    }
 }
 
 

@@ -7,6 +7,9 @@ import * as v2 from '@modelcontextprotocol/client';
 export { LoggingMessageNotificationSchema }
     from '@modelcontextprotocol/sdk/types.js';
 
+/* How many POSTs the clients of this process have sent. */
+export const sent = { posts: 0 };
+
 const info = { name: 'interop', version: '1.0.0' };
 
 
@@ -25,6 +28,10 @@ export async function connect(sdk, url, headers, prepare = () => {}) {
     const options = {
         requestInit: { headers },
         fetch: async (input, init) => {
+            if (init?.method === 'POST') {
+                sent.posts++;
+            }
+
             const response = await fetch(input, init);
 
             if (init?.method === 'GET') {

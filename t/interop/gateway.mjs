@@ -115,10 +115,11 @@ export function writeGateway(dir, port, tenants) {
                    'access_log logs/mcp_audit.log mcp_tenant_audit;');
     text = replace(text, /\bmcp_tenant_config\s+\S+;/,
                    `mcp_tenant_config tenants.yaml;`);
-    text = text.replace(/^\s*#?\s*mcp_tenant_upstream_allow\s[^;]*;.*\n/mg,
-                        '');
+    text = text.replace(
+        /^\s*#?\s*mcp_tenant_(upstream_allow|state)\s[^;]*;.*\n/mg, '');
     text = replace(text, /^http\s*\{/m,
                    'http {\n    mcp_tenant_upstream_allow 127.0.0.0/8;\n'
+                   + '    mcp_tenant_state state;\n'
                    + temp.map((name) =>
                        `    ${name}_temp_path temp/${name};\n`).join(''));
 

@@ -75,6 +75,7 @@ for (const sdk of ['v2-auto', 'v2', 'v1']) {
         const client = await connect(sdk, url, bearer('team-a'));
         const gate = `gate-${sdk}`;
         const seen = [];
+        let opened;
 
         /* The second step waits for the gate, and only the first one's
          * arrival opens it: a buffered stream never ends. */
@@ -83,13 +84,14 @@ for (const sdk of ['v2-auto', 'v2', 'v1']) {
                 seen.push(progress);
 
                 if (progress === 1) {
-                    call(client, 'open', { gate });
+                    opened = call(client, 'open', { gate });
                 }
             },
         });
 
         assert.deepEqual(seen, [1, 2, 3, 4, 5]);
         assert.equal(textOf(result), '5 steps');
+        assert.equal(textOf(await opened), 'open');
         await client.close();
     });
 }

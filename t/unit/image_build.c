@@ -12,6 +12,7 @@ static void test_identities(void);
 static void test_endpoint_identity(void);
 static void test_memory(void);
 static void test_too_large(void);
+static void refuses_size(const char *what);
 static uint64_t endpoint_identity(void);
 
 
@@ -347,13 +348,11 @@ test_memory(void)
 static void
 test_too_large(void)
 {
-    void        *block;
-    size_t       size, i;
-    const char  *error;
+    size_t  i, len;
 
     static const uint64_t  lens[] = {
-        0x80000000, 0xfffffff0, 0xffffffff, 0x100000000, 0x1fffffff0,
-        SIZE_MAX - 1, SIZE_MAX
+        0xfffffff0, 0xffffffff, 0x100000000, 0x1fffffff0, SIZE_MAX - 1,
+        SIZE_MAX
     };
 
     /* text that is not there: it must be counted, and never read */
@@ -361,19 +360,43 @@ test_too_large(void)
     for (i = 0; i < sizeof(lens) / sizeof(lens[0]); i++) {
 
         a_servers[0].description.len = (size_t) lens[i];
-        a_servers[1].description.len = (size_t) lens[i];
+        refuses_size("a text");
+        a_servers[0].description.len = strlen("Finds things");
+
         search_headers[0].value.len = (size_t) lens[i];
-
-        (void) mcp_image_build(&config, &options, addresses_of, NULL, 3, 4,
-                               &block, &size, &error);
-
-        is_str(block ? "built" : error,
-               "the image would be larger than 4 GiB", "more than 4 GiB");
+        refuses_size("a header");
+        search_headers[0].value.len = strlen("Bearer one");
     }
 
-    a_servers[0].description.len = strlen("Finds things");
+    a_servers[1].description.len = 0x80000000;
+    a_servers[2].description.len = 0x80000000;
+    refuses_size("two texts");
     a_servers[1].description.len = 0;
-    search_headers[0].value.len = strlen("Bearer one");
+    a_servers[2].description.len = 0;
+
+    /* the text alone would fit, the records before it leave no room */
+
+    (void) build(&config);
+    len = UINT32_MAX - built_size / 2;
+
+    a_servers[0].description.len = len;
+    refuses_size("all tables together");
+    a_servers[0].description.len = strlen("Finds things");
+}
+
+
+static void
+refuses_size(const char *what)
+{
+    void        *block;
+    size_t       size;
+    const char  *error;
+
+    (void) mcp_image_build(&config, &options, addresses_of, NULL, 3, 4,
+                           &block, &size, &error);
+
+    is_str(block ? "built" : error, "the image would be larger than 4 GiB",
+           what);
 }
 
 

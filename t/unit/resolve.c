@@ -8,8 +8,6 @@
 
 #include "resolve_fixture.h"
 
-#include <signal.h>
-
 
 #define TIMEOUT_MS  60000
 #define HANGING     100
@@ -55,6 +53,10 @@ static mcp_url_t  hanging[] = {
 
 static mcp_url_t  crashing[] = {
     { .host = S("crash.test"), .path = S("/") }
+};
+
+static mcp_url_t  signaling[] = {
+    { .host = S("signal.test"), .path = S("/") }
 };
 
 static mcp_url_t  curious[] = {
@@ -209,6 +211,11 @@ test_failures(void)
     ok(mcp_names_newly_failed(names, 0, &error) == NULL,
        "they are told once");
 
+    set(names, with_failure, 2);
+    (void) resolve(names, TIMEOUT_MS);
+    ok(mcp_names_newly_failed(names, 0, &error) == NULL,
+       "also when the names were set again");
+
     moving = "10.0.0.5";
     (void) resolve(names, TIMEOUT_MS);
     is_str(first_address(names, "moving.test"), "10.0.0.5:0", "the other");
@@ -362,7 +369,7 @@ on_child(int signo)
 {
     (void) signo;
 
-    while (waitpid(-1, NULL, WNOHANG) > 0) {
+    if (waitpid(-1, NULL, WNOHANG) != -1) {
         reaped++;
     }
 }
@@ -376,7 +383,7 @@ test_signals(void)
     struct sigaction  action;
 
     names = mcp_names_new();
-    set(names, urls, 6);
+    set(names, signaling, 1);
 
     memset(&action, 0, sizeof(action));
     action.sa_handler = on_child;
@@ -384,7 +391,7 @@ test_signals(void)
     (void) sigprocmask(SIG_SETMASK, NULL, &before);
 
     ok(resolve(names, TIMEOUT_MS), "with a handler that reaps children");
-    is_int(reaped, 0, "it does not get ours");
+    is_int(reaped, 0, "it finds no child of ours");
 
     (void) sigprocmask(SIG_SETMASK, NULL, &after);
     is_int(sigismember(&after, SIGCHLD), sigismember(&before, SIGCHLD),
@@ -392,7 +399,7 @@ test_signals(void)
 
     (void) signal(SIGCHLD, SIG_IGN);
 
-    moving = "10.0.0.77";
+    set(names, urls, 6);
     ok(resolve(names, TIMEOUT_MS), "with children ignored");
     set(names, hanging, 2);
     ok(!resolve(names, 0), "also when the time is over");
@@ -413,6 +420,12 @@ test_inherited(void)
     set(names, curious, 1);
 
     is_int(pipe(inherited), 0, "two more files");
+
+    /* one below and one above the child's own */
+
+    (void) close(inherited[1]);
+    inherited[1] = fcntl(inherited[0], F_DUPFD, 100);
+
     (void) resolve(names, TIMEOUT_MS);
     is_int((long long) mcp_names_unresolved(names), 0,
            "the child does not have them");

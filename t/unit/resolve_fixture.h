@@ -17,6 +17,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -64,6 +65,10 @@ getaddrinfo(const char *node, const char *service,
 
     if (strcmp(node, "crash.test") == 0) {
         _exit(1);
+    }
+
+    if (strcmp(node, "signal.test") == 0) {
+        (void) kill(getppid(), SIGCHLD);
     }
 
     if (strcmp(node, "failing.test") == 0) {

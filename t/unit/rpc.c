@@ -132,6 +132,10 @@ test_lengths(void)
               "a number is longer than 1000 characters");
     length_is(VALUE "0.", "1", 2000, "x",
               "a number is longer than 1000 characters");
+    length_is(VALUE "1", "0", 308, "}", NULL);
+    length_is(VALUE "1", "0", 309, "}",
+              "a number is too large for a double");
+    length_is(VALUE "0.", "0", 400, "1}", NULL);
     length_is(CALL ",\"method", "d", 100, "\":1}", NULL);
 }
 
@@ -179,7 +183,8 @@ test_numbers(void)
         "1e400", "-1e400", "1e309", "1.8e308", "10e308", "0.1e310",
         "1.7976931348623159e308", "17976931348623159e292",
         "1e99999999999999999999", "-1e+99999999999999999999",
-        "0.00018e312", "1.79769313486231580794e308"
+        "0.00018e312", "1.79769313486231580794e308", "1e+-1", "1e--1",
+        "1e18446744073709551616"
     };
 
     for (i = 0; i < count_of(good); i++) {
