@@ -593,6 +593,14 @@ ngx_http_mcp_tenant_read_headers(ngx_http_request_t *r,
 }
 
 
+void
+ngx_http_mcp_tenant_identity_exit_process(void)
+{
+    mcp_key_hasher_free(ngx_http_mcp_tenant_hasher);
+    ngx_http_mcp_tenant_hasher = NULL;
+}
+
+
 /*
  * A key in the request line is no key, and must not reach a log either: every
  * log format and error line reads the bytes that are overwritten here.

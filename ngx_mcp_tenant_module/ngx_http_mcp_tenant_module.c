@@ -295,6 +295,8 @@ static void
 ngx_http_mcp_tenant_exit_process(ngx_cycle_t *cycle)
 {
     ngx_http_mcp_tenant_image_exit_process();
+    ngx_http_mcp_tenant_identity_exit_process();
+    ngx_http_mcp_tenant_upstream_exit_process();
 }
 
 

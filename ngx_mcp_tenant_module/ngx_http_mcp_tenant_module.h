@@ -282,6 +282,8 @@ mcp_reason_e ngx_http_mcp_tenant_identify(ngx_http_request_t *r,
 /* The path as it stood in the request line, without the query. */
 ngx_str_t ngx_http_mcp_tenant_raw_path(ngx_http_request_t *r);
 
+void ngx_http_mcp_tenant_identity_exit_process(void);
+
 /* Wipes keys out of the request line, for every location. */
 ngx_int_t ngx_http_mcp_tenant_post_read_handler(ngx_http_request_t *r);
 
@@ -372,6 +374,8 @@ char *ngx_http_mcp_tenant_peers(ngx_conf_t *cf, ngx_command_t *cmd,
 
 /* Whether this system takes an address with a tag behind it. */
 ngx_int_t ngx_http_mcp_tenant_upstream_self_test(ngx_log_t *log);
+
+void ngx_http_mcp_tenant_upstream_exit_process(void);
 
 /* Sets what isolation needs in the proxied locations, after all merges. */
 ngx_int_t ngx_http_mcp_tenant_upstream_settings(ngx_conf_t *cf,

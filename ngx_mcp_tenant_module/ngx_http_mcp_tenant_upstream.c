@@ -758,6 +758,25 @@ ngx_http_mcp_tenant_upstream_save_session(ngx_peer_connection_t *pc,
 #endif
 
 
+void
+ngx_http_mcp_tenant_upstream_exit_process(void)
+{
+#if (NGX_HTTP_SSL)
+    ngx_uint_t  i;
+
+    for (i = 0; i < NGX_HTTP_MCP_TENANT_SESSIONS; i++) {
+        if (ngx_http_mcp_tenant_sessions[i].session) {
+            ngx_ssl_free_session(ngx_http_mcp_tenant_sessions[i].session);
+            ngx_http_mcp_tenant_sessions[i].session = NULL;
+        }
+    }
+#endif
+
+    ngx_free(ngx_http_mcp_tenant_in_flight);
+    ngx_http_mcp_tenant_in_flight = NULL;
+}
+
+
 /*
  * connect() takes an address with bytes behind it on Linux, but no standard
  * says so; without it kept connections could not be told apart.
