@@ -451,6 +451,63 @@ Authorization: Bearer mcpk-of-tenant-a
 
 
 
+=== what mcp_tenant on allowed does not open another location
+--- server
+location /elsewhere {
+    proxy_pass http://mcp_servers/echo/elsewhere;
+}
+location ~ ^/other/ {
+    mcp_tenant          on;
+    mcp_tenant_prefix   /other;
+    proxy_pass          $mcp_tenant_upstream_url;
+    proxy_http_version  1.1;
+    error_page          502 /elsewhere;
+    recursive_error_pages on;
+}
+--- catalog_a
+servers:
+  - id: dead
+    runtime: {type: remote, url: "http://127.0.0.1:$TEST_NGINX_DEAD/mcp"}
+--- dialog
+    my $answer = call('dead', path => '/other/tenant/a/servers/dead/mcp');
+
+    is($answer->{status}, 500, 'the other location fails');
+    is(() = (audit())[-1]{upstream} =~ /:\d/g, 1, 'and asks no server');
+--- error_log
+"mcp_tenant_peers" was reached by a request that "mcp_tenant on" did not allow
+--- no_error_log
+[alert]
+[crit]
+
+
+
+=== nor a subrequest
+--- server
+location = /copy {
+    internal;
+    mcp_tenant  on;
+    proxy_pass  http://mcp_servers/echo/copy;
+    proxy_http_version  1.1;
+}
+--- settings
+mirror /copy;
+--- catalog_a
+servers:
+  - id: echo
+    runtime: {type: remote, url: "http://127.0.0.1:$TEST_NGINX_MOCK/echo"}
+--- dialog
+    is(call('echo')->{status}, 200, 'the request is answered');
+    wait_until(sub { error_log() =~ /by a request that/ }, 'its copy failed');
+    is(scalar(grep { $_->{target} =~ m{/copy} } @{mock('seen')->{requests}}),
+       0, 'and reached no server');
+--- error_log
+"mcp_tenant_peers" was reached by a request that "mcp_tenant on" did not allow
+--- no_error_log
+[alert]
+[crit]
+
+
+
 === a subrequest reaches no server by itself
 --- server
 location = /probe {

@@ -36,6 +36,10 @@ done
 
 export TEST_NGINX_USE_VALGRIND=1
 
+# Test::Nginx gives a process that ends 20 times this, and takes long to notice
+# that its ports are still in use.
+export TEST_NGINX_SLEEP=${TEST_NGINX_SLEEP:-0.1}
+
 blocks=()
 
 for file in t/*.t; do
