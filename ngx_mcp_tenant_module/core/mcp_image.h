@@ -111,6 +111,7 @@ typedef struct {
     uint32_t           runtime;         /* mcp_runtime_e */
     uint32_t           status;          /* mcp_server_status_e */
     uint32_t           tls;
+    uint32_t           row;
     mcp_image_limits_t limits;
     uint64_t           identity;
 } mcp_image_server_t;
@@ -156,14 +157,15 @@ int mcp_image_build(const mcp_config_t *config,
 /*
  * Rows of shared memory that records name by their number.  A new block names
  * none; whoever compiles it gives every identity of a kind its row, then
- * seals the block, and only then it can be opened by others.  Each tenant has a
- * limit, so that its requests under way can be told; keys and servers have those
- * that their quotas set.
+ * seals the block, and only then it can be opened by others.  Each tenant has
+ * a limit, so that its requests under way can be told; keys and servers have
+ * those that their quotas set.
  */
 typedef enum {
     MCP_IMAGE_ROWS_TENANTS,
     MCP_IMAGE_ROWS_LIMITS,
     MCP_IMAGE_ROWS_ENDPOINTS,
+    MCP_IMAGE_ROWS_SERVERS,
     MCP_IMAGE_ROWS_KINDS
 } mcp_image_rows_e;
 
