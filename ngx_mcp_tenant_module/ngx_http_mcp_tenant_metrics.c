@@ -1,210 +1,47 @@
 /*
- * Counting requests, and /metrics in the text format of Prometheus (0.0.4).
- * Labels come from the files and from closed lists, never from clients.
+ * /metrics in the text format of Prometheus (0.0.4), sent piece by piece: one
+ * piece in a turn of the event loop, and the next when the client took it, so
+ * that neither many tenants nor a slow reader hold up the worker.
  */
 
 #include "ngx_http_mcp_tenant_module.h"
-
-#include "core/mcp_version.h"
 
 
 #define NGX_HTTP_MCP_TENANT_METRICS_TYPE  "text/plain; version=0.0.4"
 
 
+/* image: the reference that is given back, if it is not the request's own */
+
 typedef struct {
-    ngx_http_mcp_tenant_shctx_t  *sh;
-    ngx_http_mcp_tenant_image_t  *image;
-    uint32_t                      first;        /* tenants to show */
-    uint32_t                      last;
-    ngx_http_mcp_tenant_out_t     out;
+    ngx_http_mcp_tenant_image_t   *image;
+    ngx_http_mcp_tenant_series_t   series;
+    ngx_chain_t                   *free;
+    ngx_chain_t                   *busy;
+    ngx_uint_t                     done;
 } ngx_http_mcp_tenant_metrics_t;
 
 
-typedef ngx_int_t (*ngx_http_mcp_tenant_metric_pt)(
-    ngx_http_mcp_tenant_metrics_t *m, const char *name, uint32_t tenant);
-
-
-/*
- * operator: of the gateway as a whole; the others are told tenant by tenant.
- */
-typedef struct {
-    const char                     *name;
-    const char                     *type;
-    const char                     *help;
-    ngx_http_mcp_tenant_metric_pt   handler;
-    ngx_uint_t                      operator;
-} ngx_http_mcp_tenant_metric_t;
-
-
-static ngx_int_t ngx_http_mcp_tenant_metric_line(
-    ngx_http_mcp_tenant_metrics_t *m, const char *fmt, ...);
-static ngx_http_mcp_tenant_row_t *ngx_http_mcp_tenant_metric_row(
-    ngx_http_mcp_tenant_metrics_t *m, uint32_t tenant, mcp_str_t *ret_id);
-static ngx_int_t ngx_http_mcp_tenant_metric_build(
-    ngx_http_mcp_tenant_metrics_t *m, const char *name, uint32_t tenant);
-static ngx_int_t ngx_http_mcp_tenant_metric_generation(
-    ngx_http_mcp_tenant_metrics_t *m, const char *name, uint32_t tenant);
-static ngx_int_t ngx_http_mcp_tenant_metric_last_success(
-    ngx_http_mcp_tenant_metrics_t *m, const char *name, uint32_t tenant);
-static ngx_int_t ngx_http_mcp_tenant_metric_last_failure(
-    ngx_http_mcp_tenant_metrics_t *m, const char *name, uint32_t tenant);
-static ngx_int_t ngx_http_mcp_tenant_metric_unresolved(
-    ngx_http_mcp_tenant_metrics_t *m, const char *name, uint32_t tenant);
-static ngx_int_t ngx_http_mcp_tenant_metric_tenants(
-    ngx_http_mcp_tenant_metrics_t *m, const char *name, uint32_t tenant);
-static ngx_int_t ngx_http_mcp_tenant_metric_unidentified(
-    ngx_http_mcp_tenant_metrics_t *m, const char *name, uint32_t tenant);
-static ngx_int_t ngx_http_mcp_tenant_metric_requests(
-    ngx_http_mcp_tenant_metrics_t *m, const char *name, uint32_t tenant);
-static ngx_int_t ngx_http_mcp_tenant_metric_duration(
-    ngx_http_mcp_tenant_metrics_t *m, const char *name, uint32_t tenant);
-static ngx_int_t ngx_http_mcp_tenant_metric_received(
-    ngx_http_mcp_tenant_metrics_t *m, const char *name, uint32_t tenant);
-static ngx_int_t ngx_http_mcp_tenant_metric_sent(
-    ngx_http_mcp_tenant_metrics_t *m, const char *name, uint32_t tenant);
-static ngx_int_t ngx_http_mcp_tenant_metric_reclaimed(
-    ngx_http_mcp_tenant_metrics_t *m, const char *name, uint32_t tenant);
-static ngx_int_t ngx_http_mcp_tenant_metric_in_flight(
-    ngx_http_mcp_tenant_metrics_t *m, const char *name, uint32_t tenant);
-static ngx_int_t ngx_http_mcp_tenant_metric_concurrent_limit(
-    ngx_http_mcp_tenant_metrics_t *m, const char *name, uint32_t tenant);
-static ngx_int_t ngx_http_mcp_tenant_metric_streams(
-    ngx_http_mcp_tenant_metrics_t *m, const char *name, uint32_t tenant);
-static ngx_int_t ngx_http_mcp_tenant_metric_servers(
-    ngx_http_mcp_tenant_metrics_t *m, const char *name, uint32_t tenant);
-static ngx_int_t ngx_http_mcp_tenant_metrics_write(
-    ngx_http_mcp_tenant_metrics_t *m, ngx_uint_t operator);
-
-
-static ngx_http_mcp_tenant_metric_t  ngx_http_mcp_tenant_metrics[] = {
-
-    { "nginx_mcp_tenant_build_info", "gauge",
-      "Version of the module, as a label.",
-      ngx_http_mcp_tenant_metric_build, 1 },
-
-    { "nginx_mcp_tenant_config_generation", "gauge",
-      "Number of the configuration that this worker serves.",
-      ngx_http_mcp_tenant_metric_generation, 1 },
-
-    { "nginx_mcp_tenant_config_last_success_timestamp_seconds", "gauge",
-      "When a configuration was last taken.",
-      ngx_http_mcp_tenant_metric_last_success, 1 },
-
-    { "nginx_mcp_tenant_config_last_failure_timestamp_seconds", "gauge",
-      "When a configuration was last refused, 0 if never.",
-      ngx_http_mcp_tenant_metric_last_failure, 1 },
-
-    { "nginx_mcp_tenant_unresolved_names", "gauge",
-      "Host names of servers that have no address.",
-      ngx_http_mcp_tenant_metric_unresolved, 1 },
-
-    { "nginx_mcp_tenant_tenants", "gauge",
-      "Tenants in the configuration.",
-      ngx_http_mcp_tenant_metric_tenants, 1 },
-
-    { "nginx_mcp_tenant_reclaimed_total", "counter",
-      "Processes that died and whose slots were given back.",
-      ngx_http_mcp_tenant_metric_reclaimed, 1 },
-
-    { "nginx_mcp_tenant_unidentified_requests_total", "counter",
-      "Requests that proved no tenant, by reason.",
-      ngx_http_mcp_tenant_metric_unidentified, 1 },
-
-    { "nginx_mcp_tenant_requests_total", "counter",
-      "Requests of a tenant, by the gateway's reason; ok was allowed.",
-      ngx_http_mcp_tenant_metric_requests, 0 },
-
-    { "nginx_mcp_tenant_request_duration_seconds", "summary",
-      "Time from the first byte of a request to the last of its answer.",
-      ngx_http_mcp_tenant_metric_duration, 0 },
-
-    { "nginx_mcp_tenant_received_bytes_total", "counter",
-      "Bytes received from clients of a tenant.",
-      ngx_http_mcp_tenant_metric_received, 0 },
-
-    { "nginx_mcp_tenant_sent_bytes_total", "counter",
-      "Bytes sent to clients of a tenant.",
-      ngx_http_mcp_tenant_metric_sent, 0 },
-
-    { "nginx_mcp_tenant_requests_in_flight", "gauge",
-      "Requests of a tenant that hold a slot of its quota.",
-      ngx_http_mcp_tenant_metric_in_flight, 0 },
-
-    { "nginx_mcp_tenant_concurrent_requests_limit", "gauge",
-      "The tenant's max_concurrent_requests, 0 if not limited.",
-      ngx_http_mcp_tenant_metric_concurrent_limit, 0 },
-
-    { "nginx_mcp_tenant_streams_open", "gauge",
-      "Streams of a tenant that hold a slot of its max_streams.",
-      ngx_http_mcp_tenant_metric_streams, 0 },
-
-    { "nginx_mcp_tenant_servers", "gauge",
-      "Servers in a tenant's catalog, by status.",
-      ngx_http_mcp_tenant_metric_servers, 0 },
-
-    { NULL, NULL, NULL, NULL, 0 }
-};
-
-
-ngx_int_t
-ngx_http_mcp_tenant_log_handler(ngx_http_request_t *r)
-{
-    ngx_msec_int_t                    ms;
-    ngx_time_t                       *tp;
-    ngx_http_mcp_tenant_ctx_t        *ctx;
-    ngx_http_mcp_tenant_row_t        *row;
-    ngx_http_mcp_tenant_shctx_t      *sh;
-    const mcp_image_tenant_t         *tenant;
-    ngx_http_mcp_tenant_main_conf_t  *mtmcf;
-
-    if (r != r->main) {
-        return NGX_OK;
-    }
-
-    ctx = ngx_http_mcp_tenant_ctx_find(r);
-
-    if (ctx == NULL || ctx->counted) {
-        return NGX_OK;
-    }
-
-    ctx->counted = 1;
-
-    mtmcf = ngx_http_get_module_main_conf(r, ngx_http_mcp_tenant_module);
-    sh = mtmcf->shm_zone->data;
-    row = &sh->unidentified;
-
-    if (ctx->tenant != MCP_IMAGE_NONE) {
-        tenant = mcp_image_tenant(ctx->image->image, ctx->tenant);
-
-        if (tenant->row == MCP_IMAGE_NONE) {
-            return NGX_OK;
-        }
-
-        row = &sh->rows[tenant->row];
-    }
-
-    tp = ngx_timeofday();
-    ms = (ngx_msec_int_t) ((tp->sec - r->start_sec) * 1000
-                           + (tp->msec - r->start_msec));
-
-    (void) ngx_atomic_fetch_add(
-               &row->requests[ngx_http_mcp_tenant_final_reason(r, ctx)], 1);
-    (void) ngx_atomic_fetch_add(&row->duration_ms, ngx_max(ms, 0));
-    (void) ngx_atomic_fetch_add(&row->received, r->request_length);
-    (void) ngx_atomic_fetch_add(&row->sent, r->connection->sent);
-
-    return NGX_OK;
-}
+static ngx_http_mcp_tenant_metrics_t *ngx_http_mcp_tenant_metrics_new(
+    ngx_http_request_t *r);
+static ngx_http_mcp_tenant_metrics_t *ngx_http_mcp_tenant_metrics_find(
+    ngx_http_request_t *r);
+static void ngx_http_mcp_tenant_metrics_cleanup(void *data);
+static ngx_int_t ngx_http_mcp_tenant_metrics_select(ngx_http_request_t *r,
+    ngx_http_mcp_tenant_metrics_t *m);
+static ngx_int_t ngx_http_mcp_tenant_metrics_header(ngx_http_request_t *r);
+static void ngx_http_mcp_tenant_metrics_writer(ngx_http_request_t *r);
+static void ngx_http_mcp_tenant_metrics_wait(ngx_http_request_t *r);
+static ngx_int_t ngx_http_mcp_tenant_metrics_piece(ngx_http_request_t *r,
+    ngx_http_mcp_tenant_metrics_t *m);
+static ngx_int_t ngx_http_mcp_tenant_metrics_send(ngx_http_request_t *r,
+    ngx_http_mcp_tenant_metrics_t *m, ngx_chain_t *out);
 
 
 ngx_int_t
 ngx_http_mcp_tenant_metrics_handler(ngx_http_request_t *r)
 {
-    ngx_int_t                         rc;
-    ngx_http_mcp_tenant_ctx_t        *ctx;
-    ngx_http_mcp_tenant_metrics_t     m;
-    ngx_http_mcp_tenant_loc_conf_t   *mtlcf;
-    ngx_http_mcp_tenant_main_conf_t  *mtmcf;
+    ngx_int_t                       rc;
+    ngx_http_mcp_tenant_metrics_t  *m;
 
     if (!(r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD))) {
         return NGX_HTTP_NOT_ALLOWED;
@@ -215,367 +52,289 @@ ngx_http_mcp_tenant_metrics_handler(ngx_http_request_t *r)
         return rc;
     }
 
-    mtlcf = ngx_http_get_module_loc_conf(r, ngx_http_mcp_tenant_module);
-    mtmcf = ngx_http_get_module_main_conf(r, ngx_http_mcp_tenant_module);
-
-    m.sh = mtmcf->shm_zone->data;
-
-    ngx_http_mcp_tenant_out_init(&m.out, r->pool);
-
-    if (mtlcf->endpoint == NGX_HTTP_MCP_TENANT_ENDPOINT_METRICS) {
-
-        m.image = ngx_http_mcp_tenant_image_get(mtmcf, r->connection->log);
-        if (m.image == NULL) {
-            return NGX_HTTP_SERVICE_UNAVAILABLE;
-        }
-
-        m.first = 0;
-        m.last = mcp_image_ntenants(m.image->image);
-
-        rc = ngx_http_mcp_tenant_metrics_write(&m, 1);
-
-        ngx_http_mcp_tenant_image_put(m.image);
-
-    } else {
-
-        ctx = ngx_http_mcp_tenant_ctx_find(r);
-
-        if (ctx == NULL || !ctx->allowed) {
-            return NGX_HTTP_INTERNAL_SERVER_ERROR;
-        }
-
-        m.image = ctx->image;
-        m.first = ctx->tenant;
-        m.last = ctx->tenant + 1;
-
-        rc = ngx_http_mcp_tenant_metrics_write(&m, 0);
-    }
-
-    if (rc != NGX_OK) {
+    m = ngx_http_mcp_tenant_metrics_new(r);
+    if (m == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    return ngx_http_mcp_tenant_send(r, NGX_HTTP_OK,
-                                    NGX_HTTP_MCP_TENANT_METRICS_TYPE, &m.out);
+    rc = ngx_http_mcp_tenant_metrics_select(r, m);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    rc = ngx_http_mcp_tenant_metrics_header(r);
+
+    if (rc == NGX_ERROR || rc > NGX_OK || r->header_only) {
+        return rc;
+    }
+
+    if (r != r->main) {
+
+        /* what a subrequest sends is kept anyway until it is its turn */
+
+        while (rc != NGX_ERROR && !m->done) {
+            rc = ngx_http_mcp_tenant_metrics_piece(r, m);
+        }
+
+        return rc;
+    }
+
+    r->main->count++;
+
+    if (!r->discard_body) {
+        r->read_event_handler = ngx_http_test_reading;
+    }
+
+    r->write_event_handler = ngx_http_mcp_tenant_metrics_writer;
+
+    ngx_http_mcp_tenant_metrics_writer(r);
+
+    return NGX_DONE;
 }
 
 
-static ngx_int_t
-ngx_http_mcp_tenant_metrics_write(ngx_http_mcp_tenant_metrics_t *m,
-    ngx_uint_t operator)
+static ngx_http_mcp_tenant_metrics_t *
+ngx_http_mcp_tenant_metrics_new(ngx_http_request_t *r)
 {
-    uint32_t                       n, last;
-    ngx_http_mcp_tenant_metric_t  *metric;
+    ngx_pool_cleanup_t             *cln;
+    ngx_http_mcp_tenant_metrics_t  *m;
 
-    for (metric = ngx_http_mcp_tenant_metrics; metric->name; metric++) {
+    cln = ngx_pool_cleanup_add(r->pool, sizeof(ngx_http_mcp_tenant_metrics_t));
+    if (cln == NULL) {
+        return NULL;
+    }
 
-        if (metric->operator && !operator) {
-            continue;
-        }
+    m = cln->data;
+    ngx_memzero(m, sizeof(ngx_http_mcp_tenant_metrics_t));
 
-        if (ngx_http_mcp_tenant_metric_line(m, "# HELP %s %s\n# TYPE %s %s\n",
-                                            metric->name, metric->help,
-                                            metric->name, metric->type)
-            != NGX_OK)
-        {
-            return NGX_ERROR;
-        }
+    cln->handler = ngx_http_mcp_tenant_metrics_cleanup;
 
-        last = metric->operator ? m->first + 1 : m->last;
+    return m;
+}
 
-        for (n = m->first; n < last; n++) {
-            if (metric->handler(m, metric->name, n) != NGX_OK) {
-                return NGX_ERROR;
-            }
+
+static ngx_http_mcp_tenant_metrics_t *
+ngx_http_mcp_tenant_metrics_find(ngx_http_request_t *r)
+{
+    ngx_pool_cleanup_t  *cln;
+
+    for (cln = r->pool->cleanup; cln; cln = cln->next) {
+        if (cln->handler == ngx_http_mcp_tenant_metrics_cleanup) {
+            return cln->data;
         }
     }
 
-    return NGX_OK;
+    return NULL;
 }
 
 
-/* A line is at most a name, two labels from the files, and a number. */
-static ngx_int_t
-ngx_http_mcp_tenant_metric_line(ngx_http_mcp_tenant_metrics_t *m,
-    const char *fmt, ...)
+static void
+ngx_http_mcp_tenant_metrics_cleanup(void *data)
 {
-    u_char   line[512], *last;
-    va_list  args;
+    ngx_http_mcp_tenant_metrics_t *m = data;
 
-    va_start(args, fmt);
-    last = ngx_vslprintf(line, line + sizeof(line), fmt, args);
-    va_end(args);
-
-    return ngx_http_mcp_tenant_out(&m->out, line, last - line);
-}
-
-
-static ngx_http_mcp_tenant_row_t *
-ngx_http_mcp_tenant_metric_row(ngx_http_mcp_tenant_metrics_t *m,
-    uint32_t tenant, mcp_str_t *ret_id)
-{
-    const mcp_image_tenant_t  *record;
-
-    record = mcp_image_tenant(m->image->image, tenant);
-    *ret_id = mcp_image_text(m->image->image, &record->id);
-
-    return record->row == MCP_IMAGE_NONE ? NULL : &m->sh->rows[record->row];
-}
-
-
-static ngx_int_t
-ngx_http_mcp_tenant_metric_build(ngx_http_mcp_tenant_metrics_t *m,
-    const char *name, uint32_t tenant)
-{
-    return ngx_http_mcp_tenant_metric_line(m, "%s{version=\"%s\"} 1\n", name,
-                                           MCP_TENANT_VERSION);
-}
-
-
-static ngx_int_t
-ngx_http_mcp_tenant_metric_generation(ngx_http_mcp_tenant_metrics_t *m,
-    const char *name, uint32_t tenant)
-{
-    return ngx_http_mcp_tenant_metric_line(m, "%s %uL\n", name,
-                                           m->image->generation);
-}
-
-
-static ngx_int_t
-ngx_http_mcp_tenant_metric_last_success(ngx_http_mcp_tenant_metrics_t *m,
-    const char *name, uint32_t tenant)
-{
-    return ngx_http_mcp_tenant_metric_line(m, "%s %uA\n", name,
-                                           m->sh->last_success);
-}
-
-
-static ngx_int_t
-ngx_http_mcp_tenant_metric_last_failure(ngx_http_mcp_tenant_metrics_t *m,
-    const char *name, uint32_t tenant)
-{
-    return ngx_http_mcp_tenant_metric_line(m, "%s %uA\n", name,
-                                           m->sh->last_failure);
-}
-
-
-static ngx_int_t
-ngx_http_mcp_tenant_metric_unresolved(ngx_http_mcp_tenant_metrics_t *m,
-    const char *name, uint32_t tenant)
-{
-    return ngx_http_mcp_tenant_metric_line(m, "%s %uA\n", name,
-                                           m->sh->unresolved);
-}
-
-
-static ngx_int_t
-ngx_http_mcp_tenant_metric_tenants(ngx_http_mcp_tenant_metrics_t *m,
-    const char *name, uint32_t tenant)
-{
-    return ngx_http_mcp_tenant_metric_line(m, "%s %uD\n", name,
-                                       mcp_image_ntenants(m->image->image));
-}
-
-
-static ngx_int_t
-ngx_http_mcp_tenant_metric_unidentified(ngx_http_mcp_tenant_metrics_t *m,
-    const char *name, uint32_t tenant)
-{
-    ngx_uint_t  i;
-
-    for (i = 0; i < MCP_REASON_COUNT; i++) {
-
-        if (m->sh->unidentified.requests[i]
-            && ngx_http_mcp_tenant_metric_line(m, "%s{reason=\"%s\"} %uA\n",
-                   name, mcp_reason(i)->word, m->sh->unidentified.requests[i])
-               != NGX_OK)
-        {
-            return NGX_ERROR;
-        }
+    if (m->image) {
+        ngx_http_mcp_tenant_image_put(m->image);
+        m->image = NULL;
     }
-
-    return NGX_OK;
 }
 
 
 static ngx_int_t
-ngx_http_mcp_tenant_metric_requests(ngx_http_mcp_tenant_metrics_t *m,
-    const char *name, uint32_t tenant)
+ngx_http_mcp_tenant_metrics_select(ngx_http_request_t *r,
+    ngx_http_mcp_tenant_metrics_t *m)
 {
-    mcp_str_t                   id;
-    ngx_uint_t                  i;
-    ngx_http_mcp_tenant_row_t  *row;
+    ngx_http_mcp_tenant_ctx_t        *ctx;
+    ngx_http_mcp_tenant_loc_conf_t   *mtlcf;
+    ngx_http_mcp_tenant_main_conf_t  *mtmcf;
 
-    row = ngx_http_mcp_tenant_metric_row(m, tenant, &id);
+    mtlcf = ngx_http_get_module_loc_conf(r, ngx_http_mcp_tenant_module);
+    mtmcf = ngx_http_get_module_main_conf(r, ngx_http_mcp_tenant_module);
 
-    for (i = 0; row && i < MCP_REASON_COUNT; i++) {
+    m->series.sh = mtmcf->shm_zone->data;
 
-        /* "ok" is there from the start, so that a rate can be built on it */
+    if (mtlcf->endpoint == NGX_HTTP_MCP_TENANT_ENDPOINT_METRICS) {
 
-        if (row->requests[i] == 0 && i != MCP_REASON_OK) {
-            continue;
+        m->image = ngx_http_mcp_tenant_image_get(mtmcf, r->connection->log);
+        if (m->image == NULL) {
+            return NGX_HTTP_SERVICE_UNAVAILABLE;
         }
 
-        if (ngx_http_mcp_tenant_metric_line(m,
-                "%s{tenant=\"%*s\",reason=\"%s\"} %uA\n", name, id.len,
-                id.data, mcp_reason(i)->word, row->requests[i])
-            != NGX_OK)
-        {
-            return NGX_ERROR;
-        }
-    }
+        m->series.image = m->image;
+        m->series.tenant = MCP_IMAGE_NONE;
 
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_http_mcp_tenant_metric_duration(ngx_http_mcp_tenant_metrics_t *m,
-    const char *name, uint32_t tenant)
-{
-    mcp_str_t                   id;
-    ngx_uint_t                  i;
-    ngx_atomic_uint_t           count;
-    ngx_http_mcp_tenant_row_t  *row;
-
-    row = ngx_http_mcp_tenant_metric_row(m, tenant, &id);
-    if (row == NULL) {
         return NGX_OK;
     }
 
-    count = 0;
+    ctx = ngx_http_mcp_tenant_ctx_find(r);
 
-    for (i = 0; i < MCP_REASON_COUNT; i++) {
-        count += row->requests[i];
+    if (ctx == NULL || !ctx->allowed) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    return ngx_http_mcp_tenant_metric_line(m,
-               "%s_sum{tenant=\"%*s\"} %uA.%03uA\n"
-               "%s_count{tenant=\"%*s\"} %uA\n",
-               name, id.len, id.data, row->duration_ms / 1000,
-               row->duration_ms % 1000, name, id.len, id.data, count);
-}
-
-
-static ngx_int_t
-ngx_http_mcp_tenant_metric_received(ngx_http_mcp_tenant_metrics_t *m,
-    const char *name, uint32_t tenant)
-{
-    mcp_str_t                   id;
-    ngx_http_mcp_tenant_row_t  *row;
-
-    row = ngx_http_mcp_tenant_metric_row(m, tenant, &id);
-
-    return row == NULL ? NGX_OK
-           : ngx_http_mcp_tenant_metric_line(m, "%s{tenant=\"%*s\"} %uA\n",
-                                             name, id.len, id.data,
-                                             row->received);
-}
-
-
-static ngx_int_t
-ngx_http_mcp_tenant_metric_sent(ngx_http_mcp_tenant_metrics_t *m,
-    const char *name, uint32_t tenant)
-{
-    mcp_str_t                   id;
-    ngx_http_mcp_tenant_row_t  *row;
-
-    row = ngx_http_mcp_tenant_metric_row(m, tenant, &id);
-
-    return row == NULL ? NGX_OK
-           : ngx_http_mcp_tenant_metric_line(m, "%s{tenant=\"%*s\"} %uA\n",
-                                             name, id.len, id.data, row->sent);
-}
-
-
-static ngx_int_t
-ngx_http_mcp_tenant_metric_reclaimed(ngx_http_mcp_tenant_metrics_t *m,
-    const char *name, uint32_t tenant)
-{
-    return ngx_http_mcp_tenant_metric_line(m, "%s %uL\n", name,
-                                   mcp_processes_reclaimed(m->sh->processes));
-}
-
-
-static ngx_int_t
-ngx_http_mcp_tenant_metric_in_flight(ngx_http_mcp_tenant_metrics_t *m,
-    const char *name, uint32_t tenant)
-{
-    mcp_str_t                  id;
-    const mcp_image_tenant_t  *record;
-
-    record = mcp_image_tenant(m->image->image, tenant);
-    id = mcp_image_text(m->image->image, &record->id);
-
-    return record->limits.requests == MCP_IMAGE_NONE ? NGX_OK
-           : ngx_http_mcp_tenant_metric_line(m, "%s{tenant=\"%*s\"} %uL\n",
-                 name, id.len, id.data,
-                 mcp_limit_in_use(m->sh->limits, record->limits.requests));
-}
-
-
-static ngx_int_t
-ngx_http_mcp_tenant_metric_concurrent_limit(ngx_http_mcp_tenant_metrics_t *m,
-    const char *name, uint32_t tenant)
-{
-    mcp_str_t                  id;
-    const mcp_image_tenant_t  *record;
-
-    record = mcp_image_tenant(m->image->image, tenant);
-    id = mcp_image_text(m->image->image, &record->id);
-
-    return ngx_http_mcp_tenant_metric_line(m, "%s{tenant=\"%*s\"} %uD\n", name,
-                                    id.len, id.data,
-                                    record->quotas.max_concurrent_requests);
-}
-
-
-static ngx_int_t
-ngx_http_mcp_tenant_metric_streams(ngx_http_mcp_tenant_metrics_t *m,
-    const char *name, uint32_t tenant)
-{
-    mcp_str_t                  id;
-    const mcp_image_tenant_t  *record;
-
-    record = mcp_image_tenant(m->image->image, tenant);
-    id = mcp_image_text(m->image->image, &record->id);
-
-    return record->limits.streams == MCP_IMAGE_NONE ? NGX_OK
-           : ngx_http_mcp_tenant_metric_line(m, "%s{tenant=\"%*s\"} %uL\n",
-                 name, id.len, id.data,
-                 mcp_limit_in_use(m->sh->limits, record->limits.streams));
-}
-
-
-static ngx_int_t
-ngx_http_mcp_tenant_metric_servers(ngx_http_mcp_tenant_metrics_t *m,
-    const char *name, uint32_t tenant)
-{
-    uint32_t                   i, counts[MCP_SERVER_STATUS_COUNT];
-    mcp_str_t                  id;
-    const mcp_image_t         *image;
-    const mcp_image_tenant_t  *record;
-
-    image = m->image->image;
-    record = mcp_image_tenant(image, tenant);
-    id = mcp_image_text(image, &record->id);
-
-    ngx_memzero(counts, sizeof(counts));
-
-    for (i = 0; i < record->servers.count; i++) {
-        counts[mcp_image_server(image, record->servers.first + i)->status]++;
-    }
-
-    for (i = 0; i < MCP_SERVER_STATUS_COUNT; i++) {
-
-        if (ngx_http_mcp_tenant_metric_line(m,
-                "%s{tenant=\"%*s\",status=\"%s\"} %uD\n", name, id.len,
-                id.data, mcp_server_status_word(i), counts[i])
-            != NGX_OK)
-        {
-            return NGX_ERROR;
-        }
-    }
+    m->series.image = ctx->image;
+    m->series.tenant = ctx->tenant;
 
     return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_mcp_tenant_metrics_header(ngx_http_request_t *r)
+{
+    r->headers_out.status = NGX_HTTP_OK;
+    r->headers_out.content_length_n = -1;
+
+    ngx_str_set(&r->headers_out.content_type,
+                NGX_HTTP_MCP_TENANT_METRICS_TYPE);
+    r->headers_out.content_type_len = r->headers_out.content_type.len;
+    r->headers_out.content_type_lowcase = NULL;
+
+    ngx_http_clear_accept_ranges(r);
+    ngx_http_clear_last_modified(r);
+    ngx_http_clear_etag(r);
+
+    return ngx_http_send_header(r);
+}
+
+
+static void
+ngx_http_mcp_tenant_metrics_writer(ngx_http_request_t *r)
+{
+    ngx_int_t                       rc;
+    ngx_event_t                    *wev;
+    ngx_connection_t               *c;
+    ngx_http_mcp_tenant_metrics_t  *m;
+
+    c = r->connection;
+    wev = c->write;
+    m = ngx_http_mcp_tenant_metrics_find(r);
+
+    if (wev->timedout) {
+        ngx_log_error(NGX_LOG_INFO, c->log, NGX_ETIMEDOUT, "client timed out");
+        c->timedout = 1;
+        ngx_http_finalize_request(r, NGX_HTTP_REQUEST_TIME_OUT);
+        return;
+    }
+
+    if (wev->delayed) {
+        ngx_http_mcp_tenant_metrics_wait(r);
+        return;
+    }
+
+    rc = NGX_OK;
+
+    if (r->buffered || r->postponed || c->buffered) {
+        rc = ngx_http_mcp_tenant_metrics_send(r, m, NULL);
+    }
+
+    if (rc != NGX_ERROR && !r->buffered && !r->postponed && !c->buffered)
+    {
+        rc = ngx_http_mcp_tenant_metrics_piece(r, m);
+    }
+
+    /* the end may still be on its way; that is for NGINX to wait for */
+
+    if (rc == NGX_ERROR || m->done) {
+        ngx_http_finalize_request(r, rc);
+        return;
+    }
+
+    if (r->buffered || r->postponed || c->buffered) {
+        ngx_http_mcp_tenant_metrics_wait(r);
+        return;
+    }
+
+    if (wev->timer_set) {
+        ngx_del_timer(wev);
+    }
+
+    ngx_post_event(wev, &ngx_posted_next_events);
+}
+
+
+static void
+ngx_http_mcp_tenant_metrics_wait(ngx_http_request_t *r)
+{
+    ngx_event_t               *wev;
+    ngx_http_core_loc_conf_t  *clcf;
+
+    wev = r->connection->write;
+    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+
+    if (!wev->delayed) {
+        ngx_add_timer(wev, clcf->send_timeout);
+    }
+
+    if (ngx_handle_write_event(wev, clcf->send_lowat) != NGX_OK) {
+        ngx_http_finalize_request(r, NGX_ERROR);
+    }
+}
+
+
+static ngx_int_t
+ngx_http_mcp_tenant_metrics_piece(ngx_http_request_t *r,
+    ngx_http_mcp_tenant_metrics_t *m)
+{
+    ngx_int_t     rc;
+    ngx_buf_t    *b;
+    ngx_chain_t  *cl;
+
+    cl = ngx_chain_get_free_buf(r->pool, &m->free);
+    if (cl == NULL) {
+        return NGX_ERROR;
+    }
+
+    b = cl->buf;
+
+    if (b->start == NULL) {
+        b->start = ngx_palloc(r->pool, NGX_HTTP_MCP_TENANT_SERIES_BYTES);
+        if (b->start == NULL) {
+            return NGX_ERROR;
+        }
+
+        b->end = b->start + NGX_HTTP_MCP_TENANT_SERIES_BYTES;
+        b->tag = (ngx_buf_tag_t) &ngx_http_mcp_tenant_module;
+    }
+
+    b->pos = b->start;
+    b->last = b->start;
+
+    rc = ngx_http_mcp_tenant_series_next(&m->series, b);
+
+    if (rc == NGX_ERROR) {
+        ngx_log_error(NGX_LOG_ALERT, r->connection->log, 0,
+                      "a piece of the metrics does not fit its buffer");
+        return NGX_ERROR;
+    }
+
+    m->done = rc == NGX_OK;
+
+    if (b->last == b->pos && !m->done) {
+        cl->next = m->free;
+        m->free = cl;
+        return NGX_OK;
+    }
+
+    b->temporary = b->last != b->pos;
+    b->flush = !m->done;
+    b->last_buf = m->done && r == r->main;
+    b->last_in_chain = m->done;
+
+    return ngx_http_mcp_tenant_metrics_send(r, m, cl);
+}
+
+
+static ngx_int_t
+ngx_http_mcp_tenant_metrics_send(ngx_http_request_t *r,
+    ngx_http_mcp_tenant_metrics_t *m, ngx_chain_t *out)
+{
+    ngx_int_t  rc;
+
+    rc = ngx_http_output_filter(r, out);
+
+    ngx_chain_update_chains(r->pool, &m->free, &m->busy, &out,
+                            (ngx_buf_tag_t) &ngx_http_mcp_tenant_module);
+
+    return rc;
 }

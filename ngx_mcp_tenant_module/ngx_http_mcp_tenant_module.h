@@ -27,6 +27,12 @@
 /* server, key and tenant */
 #define NGX_HTTP_MCP_TENANT_SCOPES             3
 
+/* what requests are counted by, the last duration being the longest */
+#define NGX_HTTP_MCP_TENANT_DENIED             0
+#define NGX_HTTP_MCP_TENANT_ALLOWED            1
+#define NGX_HTTP_MCP_TENANT_OUTCOMES           2
+#define NGX_HTTP_MCP_TENANT_DURATIONS          11
+
 #define NGX_HTTP_MCP_TENANT_AUTH_OFF     0
 #define NGX_HTTP_MCP_TENANT_AUTH_ON      1
 
@@ -57,11 +63,20 @@ typedef enum {
 /* in shared memory */
 
 typedef struct {
-    ngx_atomic_t                     requests[MCP_REASON_COUNT];
+    ngx_atomic_t                     durations[NGX_HTTP_MCP_TENANT_DURATIONS];
     ngx_atomic_t                     duration_ms;
     ngx_atomic_t                     received;
     ngx_atomic_t                     sent;
+    ngx_atomic_t                     requests[NGX_HTTP_MCP_TENANT_OUTCOMES]
+                                             [MCP_REASON_COUNT];
 } ngx_http_mcp_tenant_row_t;
+
+
+typedef struct {
+    ngx_atomic_t                     requests[NGX_HTTP_MCP_TENANT_OUTCOMES]
+                                             [MCP_RPC_LABELS];
+    ngx_atomic_t                     failures;      /* of endpoints */
+} ngx_http_mcp_tenant_server_row_t;
 
 
 typedef struct {
@@ -87,6 +102,7 @@ typedef struct {
     mcp_limits_t                    *limits;
     ngx_http_mcp_tenant_row_t       *rows;
     ngx_http_mcp_tenant_health_t    *health;
+    ngx_http_mcp_tenant_server_row_t *servers;
 } ngx_http_mcp_tenant_shctx_t;
 
 
@@ -448,8 +464,89 @@ ngx_int_t ngx_http_mcp_tenant_servers_handler(ngx_http_request_t *r);
 ngx_int_t ngx_http_mcp_tenant_metrics_handler(ngx_http_request_t *r);
 ngx_int_t ngx_http_mcp_tenant_status_handler(ngx_http_request_t *r);
 
-/* Adds the request to the metrics of its tenant, once. */
+
+/* count: what the metrics are made of */
+
+typedef struct {
+    ngx_msec_int_t                   ms;
+    const char                      *seconds;
+} ngx_http_mcp_tenant_duration_t;
+
+
+/* Up to how long requests took; those over all of them count in the last. */
+extern const ngx_http_mcp_tenant_duration_t  ngx_http_mcp_tenant_durations[
+    NGX_HTTP_MCP_TENANT_DURATIONS - 1];
+
+/* Adds the request to the metrics of its tenant and server, once. */
 ngx_int_t ngx_http_mcp_tenant_log_handler(ngx_http_request_t *r);
+
+/* An endpoint of the server failed. */
+void ngx_http_mcp_tenant_count_failure(ngx_http_mcp_tenant_shctx_t *sh,
+    const mcp_image_server_t *server);
+
+
+/* series: the metrics as text, in pieces */
+
+/*
+ * tenant: the one to tell of, or MCP_IMAGE_NONE for all and the gateway.  The
+ * rest says what comes next.
+ */
+typedef struct {
+    ngx_http_mcp_tenant_shctx_t     *sh;
+    ngx_http_mcp_tenant_image_t     *image;
+    uint32_t                         tenant;
+
+    ngx_uint_t                       metric;
+    ngx_uint_t                       begun;
+    uint32_t                         n;
+    const char                      *name;
+    size_t                           offset;
+    u_char                          *last;
+    u_char                          *end;
+} ngx_http_mcp_tenant_series_t;
+
+
+typedef enum {
+    NGX_HTTP_MCP_TENANT_UNIT_GATEWAY,
+    NGX_HTTP_MCP_TENANT_UNIT_PROCESS,
+    NGX_HTTP_MCP_TENANT_UNIT_TENANT,
+    NGX_HTTP_MCP_TENANT_UNIT_SERVER
+} ngx_http_mcp_tenant_unit_e;
+
+
+/*
+ * n: of the unit; a tenant alone is not told of the first two kinds.  offset:
+ * of the number, where handlers serve several.
+ */
+typedef struct {
+    const char                   *name;
+    const char                   *type;
+    const char                   *help;
+    ngx_http_mcp_tenant_unit_e    unit;
+    void                        (*handler)(ngx_http_mcp_tenant_series_t *s,
+                                      uint32_t n);
+    size_t                        offset;
+} ngx_http_mcp_tenant_metric_t;
+
+
+/* Of tenants and servers; the last one has no name. */
+extern const ngx_http_mcp_tenant_metric_t
+    ngx_http_mcp_tenant_tenant_metrics[];
+
+/* For handlers: appends text, as much of it as there is room for. */
+void ngx_http_mcp_tenant_series(ngx_http_mcp_tenant_series_t *s,
+    const char *fmt, ...);
+
+/* What a buffer needs to hold a piece. */
+#define NGX_HTTP_MCP_TENANT_SERIES_BYTES  65536
+
+/*
+ * Appends a piece, perhaps an empty one, after a bounded amount of work:
+ * NGX_AGAIN when there is more, NGX_OK at the end, NGX_ERROR when it does not
+ * fit the buffer.
+ */
+ngx_int_t ngx_http_mcp_tenant_series_next(ngx_http_mcp_tenant_series_t *s,
+    ngx_buf_t *b);
 
 
 /* headers: what of the client's request goes on to a server */

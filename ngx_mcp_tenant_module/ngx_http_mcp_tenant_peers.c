@@ -16,6 +16,8 @@ static ngx_uint_t ngx_http_mcp_tenant_peers_is_down(
     ngx_http_mcp_tenant_peer_t *peer, ngx_http_mcp_tenant_health_t *health);
 static ngx_int_t ngx_http_mcp_tenant_peers_use(ngx_peer_connection_t *pc,
     ngx_http_mcp_tenant_peer_t *peer, uint32_t n);
+static void ngx_http_mcp_tenant_peers_failed(ngx_peer_connection_t *pc,
+    ngx_http_mcp_tenant_peer_t *peer);
 static uint32_t *ngx_http_mcp_tenant_peers_in_flight(
     ngx_http_mcp_tenant_peer_t *peer, ngx_http_mcp_tenant_health_t *health);
 
@@ -252,8 +254,7 @@ ngx_http_mcp_tenant_peers_free(ngx_peer_connection_t *pc, void *data,
 {
     ngx_http_mcp_tenant_peer_t *peer = data;
 
-    uint32_t    n;
-    ngx_uint_t  down;
+    uint32_t  n;
 
     n = peer->current;
 
@@ -271,22 +272,37 @@ ngx_http_mcp_tenant_peers_free(ngx_peer_connection_t *pc, void *data,
 
         peer->tried[n / 64] &= ~(1ull << (n % 64));
 
-    } else if (peer->health) {
-        down = ngx_http_mcp_tenant_peers_is_down(peer, peer->health);
-
-        (void) ngx_atomic_fetch_add(&peer->health->fails, 1);
-        peer->health->checked = ngx_time();
-
-        if (!down && ngx_http_mcp_tenant_peers_is_down(peer, peer->health))
-        {
-            ngx_log_error(NGX_LOG_WARN, pc->log, 0,
-                          "upstream %V failed and rests for %T s",
-                          peer->name, peer->mtscf->fail_timeout);
-        }
+    } else {
+        ngx_http_mcp_tenant_peers_failed(pc, peer);
     }
 
     if (pc->tries) {
         pc->tries--;
+    }
+}
+
+
+static void
+ngx_http_mcp_tenant_peers_failed(ngx_peer_connection_t *pc,
+    ngx_http_mcp_tenant_peer_t *peer)
+{
+    ngx_uint_t  down;
+
+    ngx_http_mcp_tenant_count_failure(peer->sh, peer->server);
+
+    if (peer->health == NULL) {
+        return;
+    }
+
+    down = ngx_http_mcp_tenant_peers_is_down(peer, peer->health);
+
+    (void) ngx_atomic_fetch_add(&peer->health->fails, 1);
+    peer->health->checked = ngx_time();
+
+    if (!down && ngx_http_mcp_tenant_peers_is_down(peer, peer->health)) {
+        ngx_log_error(NGX_LOG_WARN, pc->log, 0,
+                      "upstream %V failed and rests for %T s",
+                      peer->name, peer->mtscf->fail_timeout);
     }
 }
 

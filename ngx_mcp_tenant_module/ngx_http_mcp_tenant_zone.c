@@ -11,6 +11,7 @@
 /* What room is made for beside the row of one tenant. */
 #define NGX_HTTP_MCP_TENANT_LIMITS_PER_ROW  3
 #define NGX_HTTP_MCP_TENANT_HEALTH_PER_ROW  6
+#define NGX_HTTP_MCP_TENANT_SERVERS_PER_ROW 4
 
 #define NGX_HTTP_MCP_TENANT_REAP_MS         250
 #define NGX_HTTP_MCP_TENANT_ALIGNMENT       64
@@ -25,6 +26,7 @@ typedef struct {
     size_t  limits;
     size_t  rows;
     size_t  health;
+    size_t  servers;
     size_t  end;
 } ngx_http_mcp_tenant_zone_layout_t;
 
@@ -37,6 +39,7 @@ static uint32_t ngx_http_mcp_tenant_zone_capacity(mcp_image_rows_e kind,
 static void ngx_http_mcp_tenant_zone_clear_row(void *data, uint32_t row);
 static void ngx_http_mcp_tenant_zone_clear_limit(void *data, uint32_t row);
 static void ngx_http_mcp_tenant_zone_clear_health(void *data, uint32_t row);
+static void ngx_http_mcp_tenant_zone_clear_server(void *data, uint32_t row);
 static ngx_int_t ngx_http_mcp_tenant_zone_assign_kind(
     ngx_http_mcp_tenant_shctx_t *sh, void *block, mcp_image_rows_e kind,
     uint64_t generation);
@@ -120,6 +123,7 @@ ngx_http_mcp_tenant_zone_init(ngx_shm_zone_t *shm_zone, void *data)
 
     sh->rows = (ngx_http_mcp_tenant_row_t *) (p + layout.rows);
     sh->health = (ngx_http_mcp_tenant_health_t *) (p + layout.health);
+    sh->servers = (ngx_http_mcp_tenant_server_row_t *) (p + layout.servers);
 
     shpool->data = sh;
     shm_zone->data = sh;
@@ -156,6 +160,9 @@ ngx_http_mcp_tenant_zone_layout(uint32_t n,
     ngx_http_mcp_tenant_zone_place(health,
         ngx_http_mcp_tenant_zone_capacity(MCP_IMAGE_ROWS_ENDPOINTS, n)
         * sizeof(ngx_http_mcp_tenant_health_t));
+    ngx_http_mcp_tenant_zone_place(servers,
+        ngx_http_mcp_tenant_zone_capacity(MCP_IMAGE_ROWS_SERVERS, n)
+        * sizeof(ngx_http_mcp_tenant_server_row_t));
 
     layout->end = at;
 }
@@ -198,6 +205,9 @@ ngx_http_mcp_tenant_zone_capacity(mcp_image_rows_e kind, uint32_t n)
 
     case MCP_IMAGE_ROWS_ENDPOINTS:
         return n * NGX_HTTP_MCP_TENANT_HEALTH_PER_ROW;
+
+    case MCP_IMAGE_ROWS_SERVERS:
+        return n * NGX_HTTP_MCP_TENANT_SERVERS_PER_ROW;
 
     default:
         return n;
@@ -264,7 +274,8 @@ ngx_http_mcp_tenant_zone_assign_kind(ngx_http_mcp_tenant_shctx_t *sh,
     static void  (*clear[])(void *data, uint32_t row) = {
         [MCP_IMAGE_ROWS_TENANTS] = ngx_http_mcp_tenant_zone_clear_row,
         [MCP_IMAGE_ROWS_LIMITS] = ngx_http_mcp_tenant_zone_clear_limit,
-        [MCP_IMAGE_ROWS_ENDPOINTS] = ngx_http_mcp_tenant_zone_clear_health
+        [MCP_IMAGE_ROWS_ENDPOINTS] = ngx_http_mcp_tenant_zone_clear_health,
+        [MCP_IMAGE_ROWS_SERVERS] = ngx_http_mcp_tenant_zone_clear_server
     };
 
     n = mcp_image_rows(block, kind, NULL);
@@ -326,6 +337,16 @@ ngx_http_mcp_tenant_zone_clear_health(void *data, uint32_t row)
 
     ngx_memzero((void *) &sh->health[row],
                 sizeof(ngx_http_mcp_tenant_health_t));
+}
+
+
+static void
+ngx_http_mcp_tenant_zone_clear_server(void *data, uint32_t row)
+{
+    ngx_http_mcp_tenant_shctx_t *sh = data;
+
+    ngx_memzero((void *) &sh->servers[row],
+                sizeof(ngx_http_mcp_tenant_server_row_t));
 }
 
 

@@ -111,6 +111,7 @@ typedef struct {
     uint32_t           runtime;         /* mcp_runtime_e */
     uint32_t           status;          /* mcp_server_status_e */
     uint32_t           tls;
+    uint32_t           row;
     mcp_image_limits_t limits;
     uint64_t           identity;
 } mcp_image_server_t;
@@ -164,6 +165,7 @@ typedef enum {
     MCP_IMAGE_ROWS_TENANTS,
     MCP_IMAGE_ROWS_LIMITS,
     MCP_IMAGE_ROWS_ENDPOINTS,
+    MCP_IMAGE_ROWS_SERVERS,
     MCP_IMAGE_ROWS_KINDS
 } mcp_image_rows_e;
 

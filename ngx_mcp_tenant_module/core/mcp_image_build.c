@@ -348,6 +348,7 @@ mcp_image_add_server(mcp_image_build_t *build, uint32_t tenant,
                                                server->ntools_deny);
     record->has_tools_allow = server->has_tools_allow;
     record->quotas = server->quotas;
+    record->row = MCP_IMAGE_NONE;
     record->limits = no_limits;
     record->tenant = tenant;
     record->runtime = server->runtime;

@@ -14,7 +14,7 @@
 
 
 /* Raise it with every change of what a field means. */
-#define MCP_IMAGE_LAYOUT      2
+#define MCP_IMAGE_LAYOUT      3
 
 #define MCP_IMAGE_MAGIC       "mcpimage"
 #define MCP_IMAGE_MAGIC_LEN   8

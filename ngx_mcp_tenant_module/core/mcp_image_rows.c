@@ -21,6 +21,8 @@ static void mcp_image_visit_tenants(mcp_image_t *image,
     mcp_image_visit_t *visit);
 static void mcp_image_visit_endpoints(mcp_image_t *image,
     mcp_image_visit_t *visit);
+static void mcp_image_visit_servers(mcp_image_t *image,
+    mcp_image_visit_t *visit);
 static void mcp_image_visit_limits(mcp_image_t *image,
     mcp_image_visit_t *visit);
 static void mcp_image_visit_limit(mcp_image_visit_t *visit,
@@ -78,6 +80,10 @@ mcp_image_visit(void *block, mcp_image_rows_e kind, mcp_image_visit_t *visit)
         mcp_image_visit_limits(block, visit);
         break;
 
+    case MCP_IMAGE_ROWS_SERVERS:
+        mcp_image_visit_servers(block, visit);
+        break;
+
     default:
         mcp_image_visit_endpoints(block, visit);
         break;
@@ -109,6 +115,20 @@ mcp_image_visit_endpoints(mcp_image_t *image, mcp_image_visit_t *visit)
 
     for (i = 0; i < image->tables[MCP_IMAGE_ENDPOINTS].count; i++) {
         mcp_image_visit_row(visit, endpoints[i].identity, &endpoints[i].row);
+    }
+}
+
+
+static void
+mcp_image_visit_servers(mcp_image_t *image, mcp_image_visit_t *visit)
+{
+    uint32_t             i;
+    mcp_image_server_t  *servers;
+
+    servers = mcp_image_writable(image, MCP_IMAGE_SERVERS);
+
+    for (i = 0; i < image->tables[MCP_IMAGE_SERVERS].count; i++) {
+        mcp_image_visit_row(visit, servers[i].identity, &servers[i].row);
     }
 }
 

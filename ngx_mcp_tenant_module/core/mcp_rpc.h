@@ -105,5 +105,16 @@ mcp_str_t mcp_rpc_id(const mcp_rpc_scanner_t *scanner);
  */
 const char *mcp_rpc_method_label(const char *method, size_t len);
 
+/*
+ * All labels by number, for counters: the methods, "other", "response" for
+ * what answers a server, and "none" where no message was read.
+ */
+#define MCP_RPC_LABELS  28
+
+const char *mcp_rpc_label(size_t number);
+
+/* NULL, and what is no label, have the number of "none". */
+size_t mcp_rpc_label_number(const char *label);
+
 
 #endif /* _MCP_RPC_H_INCLUDED_ */

@@ -8,9 +8,15 @@
 #include <string.h>
 
 
+#define MCP_RPC_METHODS  (MCP_RPC_LABELS - 3)
+
+#define MCP_RPC_OTHER    MCP_RPC_METHODS
+#define MCP_RPC_NONE     (MCP_RPC_LABELS - 1)
+
+
 /* Frequent ones first: a lookup goes from the top. */
 
-static const mcp_str_t  mcp_rpc_methods[] = {
+static const mcp_str_t  mcp_rpc_labels[] = {
     mcp_str("tools/call"),
     mcp_str("tools/list"),
     mcp_str("initialize"),
@@ -35,8 +41,14 @@ static const mcp_str_t  mcp_rpc_methods[] = {
     mcp_str("tasks/result"),
     mcp_str("tasks/list"),
     mcp_str("tasks/update"),
-    mcp_str("tasks/cancel")
+    mcp_str("tasks/cancel"),
+    mcp_str("other"),
+    mcp_str("response"),
+    mcp_str("none")
 };
+
+_Static_assert(sizeof(mcp_rpc_labels) / sizeof(mcp_str_t) == MCP_RPC_LABELS,
+               "MCP_RPC_LABELS is not the number of labels");
 
 
 const char *
@@ -45,13 +57,35 @@ mcp_rpc_method_label(const char *method, size_t len)
     size_t            i;
     const mcp_str_t  *known;
 
-    for (i = 0; i < sizeof(mcp_rpc_methods) / sizeof(mcp_str_t); i++) {
-        known = &mcp_rpc_methods[i];
+    for (i = 0; i < MCP_RPC_METHODS; i++) {
+        known = &mcp_rpc_labels[i];
 
         if (known->len == len && memcmp(known->data, method, len) == 0) {
             return known->data;
         }
     }
 
-    return "other";
+    return mcp_rpc_labels[MCP_RPC_OTHER].data;
+}
+
+
+const char *
+mcp_rpc_label(size_t number)
+{
+    return mcp_rpc_labels[number].data;
+}
+
+
+size_t
+mcp_rpc_label_number(const char *label)
+{
+    size_t  i;
+
+    for (i = 0; label && i < MCP_RPC_NONE; i++) {
+        if (strcmp(label, mcp_rpc_labels[i].data) == 0) {
+            return i;
+        }
+    }
+
+    return MCP_RPC_NONE;
 }

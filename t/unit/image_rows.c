@@ -37,6 +37,8 @@ test_unassigned(void)
        "nor of its limits");
     ok(mcp_image_endpoint(image, 0)->row == MCP_IMAGE_NONE,
        "nor of an endpoint");
+    ok(mcp_image_server(image, 0)->row == MCP_IMAGE_NONE,
+       "nor of a server");
 }
 
 
@@ -58,6 +60,19 @@ test_assigned(void)
     is_int((long long) n, mcp_image_nendpoints(image), "and every endpoint");
     ok(identities[0] == mcp_image_endpoint(image, 0)->identity,
        "in the order of the records");
+
+    n = mcp_image_rows(built, MCP_IMAGE_ROWS_SERVERS, identities);
+    is_int((long long) n, mcp_image_nservers(image), "and every server");
+    ok(identities[n - 1] == mcp_image_server(image, n - 1)->identity,
+       "in the order of the records");
+
+    for (i = 0; i < n; i++) {
+        rows[i] = (uint32_t) (200 + i);
+    }
+
+    mcp_image_rows_set(built, MCP_IMAGE_ROWS_SERVERS, rows);
+    is_int(mcp_image_server(image, n - 1)->row, 200 + n - 1,
+           "a server knows its row");
 
     /* three tenants, team-a's streams, one key and one server with quotas */
 

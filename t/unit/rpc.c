@@ -613,4 +613,12 @@ test_labels(void)
     wrong += strcmp(mcp_rpc_method_label("ping\0", 5), "other") != 0;
 
     is_int((long long) wrong, 0, "any other is \"other\"");
+
+    for (i = 0; i < MCP_RPC_LABELS; i++) {
+        wrong += mcp_rpc_label_number(mcp_rpc_label(i)) != i;
+    }
+
+    is_int((long long) wrong, 0, "every label has its number");
+    ok(strcmp(mcp_rpc_label(mcp_rpc_label_number(NULL)), "none") == 0,
+       "no label is that of no message");
 }
