@@ -36,11 +36,22 @@ static ngx_int_t ngx_http_mcp_tenant_body_keep(ngx_pool_t *pool,
     ngx_str_t *ret_text, const mcp_str_t *text);
 
 
+/* One scanner for the worker: a body is scanned in one go. */
+static void  *ngx_http_mcp_tenant_body_memory;
+
+
+void
+ngx_http_mcp_tenant_body_exit_process(void)
+{
+    ngx_free(ngx_http_mcp_tenant_body_memory);
+    ngx_http_mcp_tenant_body_memory = NULL;
+}
+
+
 mcp_reason_e
 ngx_http_mcp_tenant_body_scan(ngx_http_request_t *r,
     ngx_http_mcp_tenant_ctx_t *ctx)
 {
-    void                        *memory;
     mcp_str_t                    id;
     mcp_rpc_result_e             rc;
     mcp_rpc_scanner_t           *scanner;
@@ -55,12 +66,16 @@ ngx_http_mcp_tenant_body_scan(ngx_http_request_t *r,
         scan.server = mcp_image_server(ctx->image->image, ctx->server);
     }
 
-    memory = ngx_palloc(r->pool, mcp_rpc_scanner_size());
-    if (memory == NULL) {
-        return MCP_REASON_INTERNAL_ERROR;
+    if (ngx_http_mcp_tenant_body_memory == NULL) {
+        ngx_http_mcp_tenant_body_memory = ngx_alloc(mcp_rpc_scanner_size(),
+                                                    ngx_cycle->log);
+        if (ngx_http_mcp_tenant_body_memory == NULL) {
+            return MCP_REASON_INTERNAL_ERROR;
+        }
     }
 
-    scanner = mcp_rpc_init(memory, ngx_http_mcp_tenant_body_message, &scan);
+    scanner = mcp_rpc_init(ngx_http_mcp_tenant_body_memory,
+                           ngx_http_mcp_tenant_body_message, &scan);
 
     rc = ngx_http_mcp_tenant_body_feed(r, scanner);
 

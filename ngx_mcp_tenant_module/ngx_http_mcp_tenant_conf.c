@@ -530,6 +530,7 @@ ngx_http_mcp_tenant_conf_compile(ngx_conf_t *cf,
 {
     bool         changed;
     size_t       size;
+    uint32_t     n;
     const char  *error;
 
     mtmcf->names = mcp_names_new();
@@ -563,6 +564,23 @@ ngx_http_mcp_tenant_conf_compile(ngx_conf_t *cf,
         return NGX_ERROR;
     }
 
+    if (mtmcf->upstream == NULL) {
+
+        for (n = 0; n < mcp_image_nservers(mtmcf->image); n++) {
+
+            if (mcp_image_server(mtmcf->image, n)->runtime
+                == MCP_RUNTIME_UPSTREAM)
+            {
+                continue;
+            }
+
+            ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                          "the servers of \"%V\" need an upstream block with "
+                          "\"mcp_tenant_peers;\"", &mtmcf->config_file);
+            return NGX_ERROR;
+        }
+    }
+
     if (ngx_http_mcp_tenant_zone_check(mtmcf->shm_zone->shm.size,
                                        mtmcf->block, &size)
         != NGX_OK)
@@ -594,13 +612,6 @@ ngx_http_mcp_tenant_conf_check_blocks(ngx_conf_t *cf,
     ngx_uint_t                       i, n;
     ngx_http_upstream_srv_conf_t   **uscfp;
     ngx_http_upstream_main_conf_t   *umcf;
-
-    if (mtmcf->locations.nelts && mtmcf->upstream == NULL) {
-        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                      "\"mcp_tenant on\" needs an upstream block with "
-                      "\"mcp_tenant_peers;\"");
-        return NGX_ERROR;
-    }
 
     umcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_upstream_module);
 

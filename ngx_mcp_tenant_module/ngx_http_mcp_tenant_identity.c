@@ -560,3 +560,11 @@ ngx_http_mcp_tenant_from(ngx_http_request_t *r,
 
     return *tenant == MCP_IMAGE_NONE ? MCP_REASON_UNKNOWN_KEY : MCP_REASON_OK;
 }
+
+
+void
+ngx_http_mcp_tenant_identity_exit_process(void)
+{
+    mcp_key_hasher_free(ngx_http_mcp_tenant_hasher);
+    ngx_http_mcp_tenant_hasher = NULL;
+}

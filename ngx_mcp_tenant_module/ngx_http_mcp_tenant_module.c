@@ -367,6 +367,9 @@ ngx_http_mcp_tenant_exit_process(ngx_cycle_t *cycle)
         return;
     }
 
+    ngx_http_mcp_tenant_identity_exit_process();
+    ngx_http_mcp_tenant_body_exit_process();
+    ngx_http_mcp_tenant_peers_exit_process();
     ngx_http_mcp_tenant_image_exit_process();
     ngx_http_mcp_tenant_zone_exit_process(mtmcf->shm_zone->data);
 }

@@ -368,6 +368,8 @@ ngx_http_mcp_tenant_ctx_t *ngx_http_mcp_tenant_ctx_find(
 mcp_reason_e ngx_http_mcp_tenant_identify(ngx_http_request_t *r,
     ngx_http_mcp_tenant_ctx_t *ctx);
 
+void ngx_http_mcp_tenant_identity_exit_process(void);
+
 /* Wipes keys out of the request line, for every location. */
 ngx_int_t ngx_http_mcp_tenant_post_read_handler(ngx_http_request_t *r);
 
@@ -380,6 +382,7 @@ ngx_int_t ngx_http_mcp_tenant_post_read_handler(ngx_http_request_t *r);
  */
 mcp_reason_e ngx_http_mcp_tenant_body_scan(ngx_http_request_t *r,
     ngx_http_mcp_tenant_ctx_t *ctx);
+void ngx_http_mcp_tenant_body_exit_process(void);
 
 
 /* access */
@@ -478,6 +481,8 @@ ngx_int_t ngx_http_mcp_tenant_peers_set_session(
 void ngx_http_mcp_tenant_peers_save_session(
     ngx_peer_connection_t *pc, void *data);
 #endif
+
+void ngx_http_mcp_tenant_peers_exit_process(void);
 
 /* Whether this system takes an address with a tag behind it. */
 ngx_int_t ngx_http_mcp_tenant_upstream_self_test(ngx_log_t *log);

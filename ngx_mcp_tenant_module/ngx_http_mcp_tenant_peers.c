@@ -357,3 +357,24 @@ ngx_http_mcp_tenant_peers_save_session(ngx_peer_connection_t *pc,
 }
 
 #endif
+
+
+void
+ngx_http_mcp_tenant_peers_exit_process(void)
+{
+#if (NGX_HTTP_SSL)
+
+    ngx_uint_t  i;
+
+    for (i = 0; i < NGX_HTTP_MCP_TENANT_SESSIONS; i++) {
+        if (ngx_http_mcp_tenant_sessions[i].session) {
+            ngx_ssl_free_session(ngx_http_mcp_tenant_sessions[i].session);
+            ngx_http_mcp_tenant_sessions[i].session = NULL;
+        }
+    }
+
+#endif
+
+    ngx_free(ngx_http_mcp_tenant_in_flight);
+    ngx_http_mcp_tenant_in_flight = NULL;
+}

@@ -153,6 +153,7 @@ ngx_http_mcp_tenant_reason_of_status(ngx_uint_t status)
 
     return status < NGX_HTTP_INTERNAL_SERVER_ERROR
            || status == NGX_HTTP_NOT_IMPLEMENTED
+           || status == NGX_HTTP_VERSION_NOT_SUPPORTED
            ? MCP_REASON_MALFORMED_REQUEST : MCP_REASON_INTERNAL_ERROR;
 }
 

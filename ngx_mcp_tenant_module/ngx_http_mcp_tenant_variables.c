@@ -349,9 +349,17 @@ ngx_http_mcp_tenant_upstream_url(ngx_http_request_t *r,
     if (server->runtime == MCP_RUNTIME_UPSTREAM) {
         block = mcp_image_text(image, &server->upstream_name);
 
-    } else {
+    } else if (mtmcf->upstream) {
         block.data = (char *) mtmcf->upstream->host.data;
         block.len = mtmcf->upstream->host.len;
+
+    } else {
+
+        /* the first server that needs the block came with a reload */
+
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                      "no upstream block has \"mcp_tenant_peers\"");
+        return NGX_OK;
     }
 
     ret_text->data = ngx_pnalloc(r->pool, sizeof("https://") - 1 + block.len

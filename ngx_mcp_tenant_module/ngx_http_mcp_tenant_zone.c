@@ -44,7 +44,7 @@ static void ngx_http_mcp_tenant_zone_timer(ngx_event_t *ev);
 
 
 /* Of this process; see mcp_process.h. */
-uint32_t  ngx_http_mcp_tenant_process = MCP_PROCESS_OVERFLOW;
+uint32_t  ngx_http_mcp_tenant_process = MCP_PROCESS_NONE;
 
 static ngx_event_t       ngx_http_mcp_tenant_zone_event;
 static ngx_connection_t  ngx_http_mcp_tenant_zone_connection;
@@ -280,8 +280,9 @@ ngx_http_mcp_tenant_zone_assign_kind(ngx_http_mcp_tenant_shctx_t *sh,
         (void) mcp_image_rows(block, kind, identities);
 
         rc = mcp_rows_assign(sh->tables[kind], identities, n, generation,
-                             mcp_processes_oldest(sh->processes), clear[kind],
-                             sh, rows, &missing);
+                             ngx_min(mcp_processes_oldest(sh->processes),
+                                     sh->generation),
+                             clear[kind], sh, rows, &missing);
     }
 
     if (rc == MCP_OK) {
@@ -382,6 +383,7 @@ void
 ngx_http_mcp_tenant_zone_exit_process(ngx_http_mcp_tenant_shctx_t *sh)
 {
     mcp_process_detach(sh->processes, ngx_http_mcp_tenant_process);
+    ngx_http_mcp_tenant_process = MCP_PROCESS_NONE;
 }
 
 

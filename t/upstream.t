@@ -90,7 +90,7 @@ servers:
 
 === an upstream block is reached by its name, with the path of the catalog
 --- http
-    mcp_tenant_upstream_names legacy other;
+    mcp_tenant_upstream_names legacy;
 
     upstream legacy {
         server 127.0.0.1:$TEST_NGINX_MOCK;
@@ -122,6 +122,10 @@ servers:
 --- http
     mcp_tenant_upstream_names legacy;
 
+    upstream legacy {
+        server 127.0.0.1:$TEST_NGINX_MOCK;
+    }
+
     upstream internal {
         server 127.0.0.1:$TEST_NGINX_MOCK;
     }
@@ -152,37 +156,31 @@ catalogs/a.yaml:3:37: found the upstream "legacy", expected one that
 
 
 
-=== an opened name without an upstream block is a failed server
+=== a name without an upstream block cannot be opened
 --- http
     mcp_tenant_upstream_names missing;
 --- catalog_a
 servers:
   - id: missing
     runtime: {type: upstream, name: missing}
---- dialog
-    is_rpc(call('missing'), '502 upstream_failed id 7', 'JSON-RPC error');
---- no_error_log
-[alert]
-[crit]
-[emerg]
+--- must_die
+--- error_log
+"mcp_tenant_upstream_names" opens "missing", expected the name of an upstream
+    block without "mcp_tenant_peers"
 
 
 
-=== an opened name that is the block of all servers reaches none of them
+=== the block of all servers cannot be opened by its name
 --- http
     mcp_tenant_upstream_names mcp_servers;
 --- catalog_a
 servers:
   - id: echo
     runtime: {type: remote, url: "http://127.0.0.1:$TEST_NGINX_MOCK/echo"}
-  - id: loop
-    runtime: {type: upstream, name: mcp_servers, path: /echo}
---- dialog
-    is_rpc(call('loop'), '502 upstream_failed id 7', 'JSON-RPC error');
-    is((audit())[-1]{upstream}, '', 'no server was asked');
---- no_error_log
-[alert]
-[crit]
+--- must_die
+--- error_log
+"mcp_tenant_upstream_names" opens "mcp_servers", expected the name of an
+    upstream block without "mcp_tenant_peers"
 
 
 

@@ -19,6 +19,9 @@ mkdir -p "$logs"
 export VALGRIND_OPTS="--suppressions=$repo/t/valgrind.suppress \
 --log-file=$logs/%p.log --num-callers=30"
 
+# Forks are slow under valgrind.
+export SOAK=tiny
+
 failed=0
 
 for program; do

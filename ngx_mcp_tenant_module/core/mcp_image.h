@@ -156,9 +156,9 @@ int mcp_image_build(const mcp_config_t *config,
 /*
  * Rows of shared memory that records name by their number.  A new block names
  * none; whoever compiles it gives every identity of a kind its row, then
- * seals the block, and only then it can be opened by others.  Each tenant has a
- * limit, so that its requests under way can be told; keys and servers have those
- * that their quotas set.
+ * seals the block, and only then it can be opened by others.  Each tenant has
+ * a limit, so that its requests under way can be told; keys and servers have
+ * those that their quotas set.
  */
 typedef enum {
     MCP_IMAGE_ROWS_TENANTS,

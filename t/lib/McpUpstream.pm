@@ -89,6 +89,16 @@ add_block_preprocessor(sub {
                           $block->error_log =~ s/\n +(?=\S)/ /gr);
     }
 
+    # what NGINX says when it refuses to start is expected, not to be shown
+
+    if (defined $block->must_die) {
+        my $expected = $block->error_log // '';
+
+        $block->set_value('suppress_stderr', '');
+        $block->set_value('error_log', ['[emerg]', ref $expected eq 'ARRAY'
+            ? @$expected : split /\n+/, $expected]);
+    }
+
     if (!defined $block->must_die && !defined $block->request) {
         $block->set_value('request', 'GET /ready');
         $block->set_value('error_code', 204);
