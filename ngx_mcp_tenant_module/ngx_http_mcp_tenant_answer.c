@@ -12,6 +12,9 @@ static ngx_int_t ngx_http_mcp_tenant_answer_process_header(
     ngx_http_request_t *r);
 static ngx_int_t ngx_http_mcp_tenant_answer_reinit_request(
     ngx_http_request_t *r);
+static ngx_int_t ngx_http_mcp_tenant_answer_input_filter_init(void *data);
+static ngx_int_t ngx_http_mcp_tenant_answer_input_filter(void *data,
+    ssize_t bytes);
 static void ngx_http_mcp_tenant_answer_finalize_request(
     ngx_http_request_t *r, ngx_int_t rc);
 
@@ -105,10 +108,15 @@ ngx_http_mcp_tenant_answer_guard(ngx_http_request_t *r,
     ctx->process_header = u->process_header;
     ctx->reinit_request = u->reinit_request;
     ctx->finalize_request = u->finalize_request;
+    ctx->input_filter_init = u->input_filter_init;
 
     u->process_header = ngx_http_mcp_tenant_answer_process_header;
     u->reinit_request = ngx_http_mcp_tenant_answer_reinit_request;
     u->finalize_request = ngx_http_mcp_tenant_answer_finalize_request;
+
+    if (u->input_filter_init && u->input_filter_ctx == r) {
+        u->input_filter_init = ngx_http_mcp_tenant_answer_input_filter_init;
+    }
 }
 
 
@@ -168,8 +176,53 @@ ngx_http_mcp_tenant_answer_reinit_request(ngx_http_request_t *r)
 
 
 /*
+ * The server has ended when the last byte of its answer is here.  The slot must
+ * be free before the client has that byte: its next request may be quicker
+ * than what this process has yet to do for this one.
+ */
+static ngx_int_t
+ngx_http_mcp_tenant_answer_input_filter_init(void *data)
+{
+    ngx_http_request_t *r = data;
+
+    ngx_int_t                   rc;
+    ngx_http_mcp_tenant_ctx_t  *ctx;
+
+    ctx = ngx_http_mcp_tenant_ctx_find(r);
+
+    rc = ctx->input_filter_init(data);
+
+    ctx->input_filter = r->upstream->input_filter;
+    r->upstream->input_filter = ngx_http_mcp_tenant_answer_input_filter;
+
+    return rc;
+}
+
+
+static ngx_int_t
+ngx_http_mcp_tenant_answer_input_filter(void *data, ssize_t bytes)
+{
+    ngx_http_request_t *r = data;
+
+    ngx_int_t                   rc;
+    ngx_http_mcp_tenant_ctx_t  *ctx;
+
+    ctx = ngx_http_mcp_tenant_ctx_find(r);
+
+    rc = ctx->input_filter(data, bytes);
+
+    if (r->upstream->length == 0) {
+        ngx_http_mcp_tenant_limits_give(ctx);
+    }
+
+    return rc;
+}
+
+
+/*
  * The answer is finished; what follows, such as a lingering close, is no
- * longer the tenant's request.
+ * longer the tenant's request.  An error is not the end: its page may be
+ * another location that asks a server again.
  */
 static void
 ngx_http_mcp_tenant_answer_finalize_request(ngx_http_request_t *r,
@@ -179,7 +232,9 @@ ngx_http_mcp_tenant_answer_finalize_request(ngx_http_request_t *r,
 
     ctx = ngx_http_mcp_tenant_ctx_find(r);
 
-    ngx_http_mcp_tenant_limits_give(ctx);
+    if (rc < NGX_HTTP_SPECIAL_RESPONSE) {
+        ngx_http_mcp_tenant_limits_give(ctx);
+    }
 
     ctx->finalize_request(r, rc);
 }

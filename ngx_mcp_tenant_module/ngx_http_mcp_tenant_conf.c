@@ -12,6 +12,8 @@
 #define NGX_HTTP_MCP_TENANT_RESOLVE_AT_START_MS  300
 
 
+static size_t ngx_http_mcp_tenant_zone_old_size(ngx_conf_t *cf,
+    ngx_str_t *name);
 static const char *ngx_http_mcp_tenant_env(void *data, const char *name);
 static ngx_int_t ngx_http_mcp_tenant_conf_options(ngx_conf_t *cf,
     ngx_http_mcp_tenant_main_conf_t *mtmcf);
@@ -64,6 +66,7 @@ ngx_http_mcp_tenant_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_mcp_tenant_main_conf_t *mtmcf = conf;
 
+    size_t      old;
     ssize_t     size;
     ngx_str_t  *value;
 
@@ -96,6 +99,23 @@ ngx_http_mcp_tenant_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_ERROR;
     }
 
+    mtmcf->zone_size = size;
+
+    /*
+     * For another size NGINX would make another zone, in which the new workers
+     * would count without what the old ones go on with.
+     */
+
+    old = ngx_http_mcp_tenant_zone_old_size(cf, &value[1]);
+
+    if (old && old != (size_t) size) {
+        ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
+                           "zone \"%V\" keeps its %uz bytes: another size "
+                           "takes effect when NGINX is restarted", &value[1],
+                           old);
+        size = old;
+    }
+
     mtmcf->shm_zone = ngx_shared_memory_add(cf, &value[1], size,
                                             &ngx_http_mcp_tenant_module);
     if (mtmcf->shm_zone == NULL) {
@@ -105,6 +125,39 @@ ngx_http_mcp_tenant_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     mtmcf->shm_zone->init = ngx_http_mcp_tenant_zone_init;
 
     return NGX_CONF_OK;
+}
+
+
+/* Of the zone that the running workers use; 0 when there is none. */
+static size_t
+ngx_http_mcp_tenant_zone_old_size(ngx_conf_t *cf, ngx_str_t *name)
+{
+    ngx_uint_t        i;
+    ngx_shm_zone_t   *zone;
+    ngx_list_part_t  *part;
+
+    part = &cf->cycle->old_cycle->shared_memory.part;
+    zone = part->elts;
+
+    for (i = 0; /* void */ ; i++) {
+
+        if (i >= part->nelts) {
+            if (part->next == NULL) {
+                return 0;
+            }
+
+            part = part->next;
+            zone = part->elts;
+            i = 0;
+        }
+
+        if (zone[i].tag == &ngx_http_mcp_tenant_module
+            && zone[i].shm.name.len == name->len
+            && ngx_memcmp(zone[i].shm.name.data, name->data, name->len) == 0)
+        {
+            return zone[i].shm.size;
+        }
+    }
 }
 
 
@@ -535,12 +588,14 @@ ngx_http_mcp_tenant_conf_compile(ngx_conf_t *cf,
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
                       "zone \"%V\" is too small for %uD tenants with %uD "
                       "endpoints: it has %uz bytes, expected at least %uz "
-                      "(\"mcp_tenant_zone %V %uzk;\")",
+                      "(\"mcp_tenant_zone %V %uzk;\"%s)",
                       &mtmcf->shm_zone->shm.name,
                       mcp_image_ntenants(mtmcf->image),
                       mcp_image_nendpoints(mtmcf->image),
                       mtmcf->shm_zone->shm.size, size,
-                      &mtmcf->shm_zone->shm.name, (size + 1023) / 1024);
+                      &mtmcf->shm_zone->shm.name, (size + 1023) / 1024,
+                      mtmcf->zone_size != mtmcf->shm_zone->shm.size
+                      ? " and a restart" : "");
         return NGX_ERROR;
     }
 

@@ -13,9 +13,10 @@ typedef struct {
 } ngx_http_mcp_tenant_scope_t;
 
 
-/* What the response tells of the tightest rate. */
+/* What the response tells of the tightest rate; refused: whose limit was met */
 typedef struct {
     const char  *name;
+    const char  *refused;
     uint32_t     milli;
     uint32_t     burst;
     mcp_rate_t   rate;
@@ -31,7 +32,11 @@ static void ngx_http_mcp_tenant_refund_rates(mcp_limits_t *limits,
     ngx_http_mcp_tenant_scope_t *scopes, ngx_uint_t n, uint64_t now);
 static mcp_reason_e ngx_http_mcp_tenant_take_slots(
     ngx_http_mcp_tenant_ctx_t *ctx, mcp_limits_t *limits,
-    ngx_http_mcp_tenant_scope_t *scopes, ngx_uint_t n);
+    ngx_http_mcp_tenant_scope_t *scopes, ngx_uint_t n,
+    ngx_http_mcp_tenant_policy_t *policy);
+static void ngx_http_mcp_tenant_limits_log(ngx_http_request_t *r,
+    ngx_http_mcp_tenant_ctx_t *ctx, ngx_http_mcp_tenant_policy_t *policy,
+    mcp_reason_e reason);
 static ngx_int_t ngx_http_mcp_tenant_limit_headers(ngx_http_request_t *r,
     ngx_http_mcp_tenant_policy_t *policy, mcp_reason_e reason);
 static ngx_int_t ngx_http_mcp_tenant_printf_header(ngx_http_request_t *r,
@@ -74,31 +79,26 @@ ngx_http_mcp_tenant_limits_take(ngx_http_request_t *r,
                                             &policy);
 
     if (reason == MCP_REASON_OK) {
-        reason = ngx_http_mcp_tenant_take_slots(ctx, sh->limits, scopes, n);
+        reason = ngx_http_mcp_tenant_take_slots(ctx, sh->limits, scopes, n,
+                                                &policy);
 
         if (reason != MCP_REASON_OK) {
             ngx_http_mcp_tenant_refund_rates(sh->limits, scopes, n, now);
         }
     }
 
-    ctx->limited = reason != MCP_REASON_OK;
+    ctx->limit_status = NGX_HTTP_MCP_TENANT_LIMIT_PASSED;
 
-    if (ctx->limited) {
-        ngx_log_error(mtlcf->log_level, r->connection->log, 0,
-                      "limiting request%s of tenant \"%*s\": %s",
-                      mtlcf->dry_run ? ", dry run," : "",
-                      mcp_image_text(ctx->image->image,
-                          &mcp_image_tenant(ctx->image->image,
-                                            ctx->tenant)->id).len,
-                      mcp_image_text(ctx->image->image,
-                          &mcp_image_tenant(ctx->image->image,
-                                            ctx->tenant)->id).data,
-                      mcp_reason(reason)->word);
+    if (reason != MCP_REASON_OK) {
+
+        ngx_http_mcp_tenant_limits_log(r, ctx, &policy, reason);
 
         if (mtlcf->dry_run) {
-            ctx->dry_run = 1;
+            ctx->limit_status = NGX_HTTP_MCP_TENANT_LIMIT_REJECTED_DRY_RUN;
             return MCP_REASON_OK;
         }
+
+        ctx->limit_status = NGX_HTTP_MCP_TENANT_LIMIT_REJECTED;
     }
 
     if (ngx_http_mcp_tenant_limit_headers(r, &policy, reason) != NGX_OK) {
@@ -177,6 +177,7 @@ ngx_http_mcp_tenant_take_rates(mcp_limits_t *limits,
         }
 
         if (!passed) {
+            policy->refused = scopes[i].name;
             ngx_http_mcp_tenant_refund_rates(limits, scopes, i, now);
             return MCP_REASON_RATE_LIMITED;
         }
@@ -205,7 +206,8 @@ ngx_http_mcp_tenant_refund_rates(mcp_limits_t *limits,
  */
 static mcp_reason_e
 ngx_http_mcp_tenant_take_slots(ngx_http_mcp_tenant_ctx_t *ctx,
-    mcp_limits_t *limits, ngx_http_mcp_tenant_scope_t *scopes, ngx_uint_t n)
+    mcp_limits_t *limits, ngx_http_mcp_tenant_scope_t *scopes, ngx_uint_t n,
+    ngx_http_mcp_tenant_policy_t *policy)
 {
     uint32_t      row, max;
     ngx_uint_t    i;
@@ -233,6 +235,7 @@ ngx_http_mcp_tenant_take_slots(ngx_http_mcp_tenant_ctx_t *ctx,
         } else if (!mcp_limit_take(limits, row, ngx_http_mcp_tenant_process,
                                    max))
         {
+            policy->refused = scopes[i].name;
             ngx_http_mcp_tenant_limits_give(ctx);
             return reason;
         }
@@ -254,12 +257,41 @@ ngx_http_mcp_tenant_limits_give(ngx_http_mcp_tenant_ctx_t *ctx)
 }
 
 
-/* draft-ietf-httpapi-ratelimit-headers-10; the policy is named by its scope */
+static void
+ngx_http_mcp_tenant_limits_log(ngx_http_request_t *r,
+    ngx_http_mcp_tenant_ctx_t *ctx, ngx_http_mcp_tenant_policy_t *policy,
+    mcp_reason_e reason)
+{
+    mcp_str_t                        id;
+    const mcp_image_t               *image;
+    ngx_http_mcp_tenant_loc_conf_t  *mtlcf;
+
+    mtlcf = ngx_http_get_module_loc_conf(r, ngx_http_mcp_tenant_module);
+
+    image = ctx->image->image;
+    id = mcp_image_text(image, &mcp_image_tenant(image, ctx->tenant)->id);
+
+    ngx_log_error(mtlcf->log_level, r->connection->log, 0,
+                  "limiting request%s of tenant \"%*s\": %s by the quota of "
+                  "the %s", mtlcf->dry_run ? ", dry run," : "",
+                  id.len, id.data, mcp_reason(reason)->word, policy->refused);
+}
+
+
+/*
+ * draft-ietf-httpapi-ratelimit-headers-11; the policy is named by its scope.
+ * What was refused for another limit gave its token back: its fields would be
+ * wrong, and their window not that of Retry-After.
+ */
 static ngx_int_t
 ngx_http_mcp_tenant_limit_headers(ngx_http_request_t *r,
     ngx_http_mcp_tenant_policy_t *policy, mcp_reason_e reason)
 {
     uint64_t  quota, window;
+
+    if (reason != MCP_REASON_OK && reason != MCP_REASON_RATE_LIMITED) {
+        return ngx_http_mcp_tenant_printf_header(r, "Retry-After", "1");
+    }
 
     if (policy->name) {
 
@@ -271,24 +303,19 @@ ngx_http_mcp_tenant_limit_headers(ngx_http_request_t *r,
             != NGX_OK
             || ngx_http_mcp_tenant_printf_header(r, "RateLimit",
                    "\"%s\";r=%uD;t=%uL", policy->name, policy->rate.remaining,
-                   (policy->rate.reset_ns + 999999999) / 1000000000)
+                   (policy->rate.next_ns + 999999999) / 1000000000)
                != NGX_OK)
         {
             return NGX_ERROR;
         }
     }
 
-    if (reason == MCP_REASON_RATE_LIMITED) {
-        return ngx_http_mcp_tenant_printf_header(r, "Retry-After", "%uL",
-                   ngx_max(1, (policy->rate.retry_ns + 999999999)
-                              / 1000000000));
+    if (reason == MCP_REASON_OK) {
+        return NGX_OK;
     }
 
-    if (reason != MCP_REASON_OK) {
-        return ngx_http_mcp_tenant_printf_header(r, "Retry-After", "1");
-    }
-
-    return NGX_OK;
+    return ngx_http_mcp_tenant_printf_header(r, "Retry-After", "%uL",
+               (policy->rate.next_ns + 999999999) / 1000000000);
 }
 
 

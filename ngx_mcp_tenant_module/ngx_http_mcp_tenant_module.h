@@ -60,6 +60,16 @@ typedef enum {
 } ngx_http_mcp_tenant_route_e;
 
 
+/* in the order of the words of $mcp_tenant_limit_status */
+
+typedef enum {
+    NGX_HTTP_MCP_TENANT_LIMIT_NONE,
+    NGX_HTTP_MCP_TENANT_LIMIT_PASSED,
+    NGX_HTTP_MCP_TENANT_LIMIT_REJECTED,
+    NGX_HTTP_MCP_TENANT_LIMIT_REJECTED_DRY_RUN
+} ngx_http_mcp_tenant_limit_e;
+
+
 /* in shared memory */
 
 typedef struct {
@@ -131,6 +141,7 @@ typedef struct {
     ngx_uint_t                       config_line;
     ngx_path_t                      *state;
     ngx_shm_zone_t                  *shm_zone;
+    size_t                           zone_size;     /* as configured */
     ngx_msec_t                       resolve_interval;
     ngx_str_t                        cluster_domain;
     ngx_array_t                      upstream_allow;  /* of mcp_cidr_t */
@@ -194,10 +205,13 @@ typedef struct {
     ngx_int_t                      (*reinit_request)(ngx_http_request_t *r);
     void                           (*finalize_request)(ngx_http_request_t *r,
                                         ngx_int_t rc);
+    ngx_int_t                      (*input_filter_init)(void *data);
+    ngx_int_t                      (*input_filter)(void *data, ssize_t bytes);
 
     mcp_limits_t                    *limits;
     uint32_t                         slots[NGX_HTTP_MCP_TENANT_SCOPES];
     ngx_uint_t                       nslots;
+    ngx_http_mcp_tenant_limit_e      limit_status;
 
     ngx_str_t                        requested_tenant;
     ngx_str_t                        requested_server;
@@ -219,8 +233,6 @@ typedef struct {
     unsigned                         identified:1;
     unsigned                         modern:1;
     unsigned                         stream:1;
-    unsigned                         limited:1;
-    unsigned                         dry_run:1;
     unsigned                         waiting_body:1;
     unsigned                         body_done:1;
     unsigned                         allowed:1;

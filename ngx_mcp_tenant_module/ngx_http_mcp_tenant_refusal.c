@@ -63,7 +63,7 @@ ngx_http_mcp_tenant_refuse(ngx_http_request_t *r,
         status = NGX_HTTP_NOT_FOUND;
     }
 
-    if (ctx->limited) {
+    if (ctx->limit_status == NGX_HTTP_MCP_TENANT_LIMIT_REJECTED) {
         mtlcf = ngx_http_get_module_loc_conf(r, ngx_http_mcp_tenant_module);
         status = mtlcf->status_code;
     }
@@ -109,6 +109,10 @@ ngx_http_mcp_tenant_error_handler(ngx_http_request_t *r)
     (void) ngx_http_mcp_tenant_identify(r, ctx);
 
     ctx->reason = ngx_http_mcp_tenant_reason_of_status(status);
+
+    /* whatever the request was, this is the end of it */
+
+    ngx_http_mcp_tenant_limits_give(ctx);
 
     return ngx_http_mcp_tenant_answer(r, ctx, status);
 }
@@ -212,7 +216,9 @@ ngx_http_mcp_tenant_answer_headers(ngx_http_request_t *r,
 
     case NGX_HTTP_SERVICE_UNAVAILABLE:
 
-        if (ctx->limited) {
+        /* a limit has said when */
+
+        if (ctx->limit_status == NGX_HTTP_MCP_TENANT_LIMIT_REJECTED) {
             return NGX_OK;
         }
 

@@ -17,6 +17,7 @@ typedef enum {
     NGX_HTTP_MCP_TENANT_VAR_TOOL,
     NGX_HTTP_MCP_TENANT_VAR_DECISION,
     NGX_HTTP_MCP_TENANT_VAR_REASON,
+    NGX_HTTP_MCP_TENANT_VAR_LIMIT_STATUS,
     NGX_HTTP_MCP_TENANT_VAR_UPSTREAM_URL,
     NGX_HTTP_MCP_TENANT_VAR_UPSTREAM_HOST,
     NGX_HTTP_MCP_TENANT_VAR_GENERATION
@@ -76,6 +77,10 @@ static ngx_http_variable_t  ngx_http_mcp_tenant_vars[] = {
 
     { ngx_string("mcp_tenant_reason"), NULL, ngx_http_mcp_tenant_variable,
       NGX_HTTP_MCP_TENANT_VAR_REASON, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("mcp_tenant_limit_status"), NULL,
+      ngx_http_mcp_tenant_variable,
+      NGX_HTTP_MCP_TENANT_VAR_LIMIT_STATUS, NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
     { ngx_string("mcp_tenant_upstream_url"), NULL,
       ngx_http_mcp_tenant_variable,
@@ -176,6 +181,10 @@ ngx_http_mcp_tenant_variable_text(ngx_http_request_t *r,
     const char    *word;
     mcp_reason_e   reason;
 
+    static const char  *limit_statuses[] = {
+        "", "PASSED", "REJECTED", "REJECTED_DRY_RUN"
+    };
+
     reason = ngx_http_mcp_tenant_final_reason(r->main, ctx);
 
     switch (data) {
@@ -210,6 +219,10 @@ ngx_http_mcp_tenant_variable_text(ngx_http_request_t *r,
 
     case NGX_HTTP_MCP_TENANT_VAR_REASON:
         word = reason == MCP_REASON_NONE ? "" : mcp_reason(reason)->word;
+        break;
+
+    case NGX_HTTP_MCP_TENANT_VAR_LIMIT_STATUS:
+        word = limit_statuses[ctx->limit_status];
         break;
 
     case NGX_HTTP_MCP_TENANT_VAR_UPSTREAM_URL:

@@ -266,6 +266,8 @@ mcp_limit_rate(mcp_limits_t *limits, uint32_t row, uint64_t now,
         ret_rate->reset_ns = passes ? wait + step : wait;
         ret_rate->remaining = passes ? (uint32_t) ((tolerance - wait) / step)
                                      : 0;
+        ret_rate->next_ns = passes ? step - (tolerance - wait) % step
+                                   : wait - tolerance;
     }
 
     return passes;

@@ -46,11 +46,13 @@ uint64_t mcp_limit_in_use(const mcp_limits_t *limits, uint32_t row);
 void mcp_limit_enter(mcp_limits_t *limits, uint32_t row, uint32_t process);
 
 /*
- * remaining: requests that would pass now; reset_ns: until the full burst is
- * back; retry_ns: until one request would pass, 0 when this one did.
+ * remaining: requests that would pass now; next_ns: until one more would;
+ * reset_ns: until the full burst is back; retry_ns: until one request would
+ * pass, 0 when this one did.
  */
 typedef struct {
     uint64_t  retry_ns;
+    uint64_t  next_ns;
     uint64_t  reset_ns;
     uint32_t  remaining;
 } mcp_rate_t;

@@ -8,7 +8,8 @@ package McpMock;
 #   /raw/NAME     writes the bytes that start() was given under that name
 #   /stale        answers the first request of a connection, then closes it
 #                 on the second without an answer
-#   /held/NAME    keeps the connection; a test drives it through /control
+#   /held/NAME    keeps the connection; a test drives it through /control;
+#                 while there is one, the next is called NAME2, and so on
 #   /endless      an event stream that never ends
 #   /control/...  for the test itself, see control()
 
@@ -250,8 +251,13 @@ sub answer {
         put($connection, $raw{$1}{send});
 
     } elsif ($path =~ m{^/held/(.+)}) {
+        my ($name, $n) = ($1, 1);
+
+        $n++ while $held{$name} && !$held{$name}{connection}{gone}
+                   && ($name = $1 . ($n + 1));
+
         $connection->{held} = 1;
-        $held{$1} = { connection => $connection, request => \%kept };
+        $held{$name} = { connection => $connection, request => \%kept };
         settle();
 
     } elsif ($path eq '/endless') {
