@@ -82,10 +82,12 @@ typedef struct {
 } ngx_http_mcp_tenant_row_t;
 
 
+/* the most numerous rows: a counter that wraps is a counter that was reset */
+
 typedef struct {
-    ngx_atomic_t                     requests[NGX_HTTP_MCP_TENANT_OUTCOMES]
+    _Atomic uint32_t                 requests[NGX_HTTP_MCP_TENANT_OUTCOMES]
                                              [MCP_RPC_LABELS];
-    ngx_atomic_t                     failures;      /* of endpoints */
+    _Atomic uint32_t                 failures;      /* of endpoints */
 } ngx_http_mcp_tenant_server_row_t;
 
 
