@@ -67,9 +67,9 @@ __DATA__
  "nginx_mcp_tenant_unresolved_names 0\n",
  "nginx_mcp_tenant_tenants 2\n",
  "nginx_mcp_tenant_unidentified_requests_total{reason=\"missing_key\"} 1\n",
- "nginx_mcp_tenant_requests_total{tenant=\"a\",reason=\"ok\"} 1\n",
- "nginx_mcp_tenant_requests_total{tenant=\"a\",reason=\"cross_tenant\"} 1\n",
- "nginx_mcp_tenant_requests_total{tenant=\"b\",reason=\"ok\"} 1\n",
+ "_requests_total{tenant=\"a\",outcome=\"deny\",reason=\"cross_tenant\"} 1\n",
+ "_requests_total{tenant=\"a\",outcome=\"allow\",reason=\"ok\"} 1\n",
+ "_requests_total{tenant=\"b\",outcome=\"allow\",reason=\"ok\"} 1\n",
  "nginx_mcp_tenant_request_duration_seconds_count{tenant=\"a\"} 2\n",
  "nginx_mcp_tenant_request_duration_seconds_count{tenant=\"b\"} 1\n",
  "nginx_mcp_tenant_servers{tenant=\"a\",status=\"ready\"} 2\n",
@@ -88,7 +88,7 @@ __DATA__
 --- promtool: 3
 --- response_body eval
 [qr//, qr//, qr//, qr/\A(?!.*(?:"b"|unidentified|build_info|config_|tenants )).*
-               requests_total\{tenant="a",reason="ok"\}\ 1\n/sx]
+               requests_total\{tenant="a",outcome="allow",reason="ok"\}\ 1\n/sx]
 --- audit
 tenant=b reason=ok
 tenant= reason=missing_key
@@ -102,7 +102,7 @@ tenant=a path=/tenant/a/metrics decision=allow reason=ok
 GET /tenant/a/metrics
 --- more_headers
 X-API-Key: <key a-narrow>
---- response_body_like: requests_total\{tenant="a",reason="ok"\} 0
+--- response_body_like: _total\{tenant="a",outcome="allow",reason="ok"\} 0
 
 
 
@@ -134,12 +134,12 @@ my $key = "X-API-Key: <key a>";
 --- response_body_like eval
 [(map { "" } 1 .. 9),
  qr/unidentified_requests_total\{reason="malformed_path"\}\ 1\n
-    .*requests_total\{tenant="a",reason="ok"\}\ 1\n
-    .*reason="cross_tenant"\}\ 1\n
+    .*tenant="a",outcome="deny",reason="cross_tenant"\}\ 1\n
     .*reason="unknown_server"\}\ 2\n
     .*reason="method_not_allowed"\}\ 1\n
     .*reason="not_json"\}\ 1\n
     .*reason="invalid_message"\}\ 1\n
+    .*tenant="a",outcome="allow",reason="ok"\}\ 1\n
     .*duration_seconds_count\{tenant="a"\}\ [89]\n/sx]
 --- upstream
 a GET /one

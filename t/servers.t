@@ -21,7 +21,8 @@ our $key = "X-API-Key: <key a>";
 sub list {
     return '{"tenant":"a","display_name":"Tenant A","quotas":'
            . '{"max_servers":5,"max_concurrent_requests":100},'
-           . '"use":{"servers":2},"servers":[' . join(',', @_) . ']}';
+           . '"use":{"servers":2,"concurrent_requests":0},"servers":['
+           . join(',', @_) . ']}';
 }
 
 
@@ -89,7 +90,8 @@ X-API-Key: <key a>
 --- error_code eval
 [200, 404]
 --- body_json eval
-['{"tenant":"a","display_name":"a","quotas":{},"use":{"servers":2},'
+['{"tenant":"a","display_name":"a","quotas":{},'
+ . '"use":{"servers":2,"concurrent_requests":0},'
  . '"servers":[]}', undef]
 
 
@@ -104,7 +106,8 @@ GET /servers
 --- more_headers
 X-API-Key: <key a>
 --- body_json
-{"tenant":"a","display_name":"a","quotas":{},"use":{"servers":0},"servers":[]}
+{"tenant":"a","display_name":"a","quotas":{},
+ "use":{"servers":0,"concurrent_requests":0},"servers":[]}
 
 
 
@@ -205,7 +208,8 @@ my $over = $::two =~ s/ready","endpoints":1/quota_exceeded","endpoints":0/r;
 my $refused = '"error":{"code":-31002,"message":"The server is past the '
     . q(tenant's max_servers","data":{"reason":"server_quota_exceeded"}});
 ['{"tenant":"a","display_name":"a","quotas":{"max_servers":1},'
- . '"use":{"servers":1},"servers":[' . "$::one,$over]}", undef,
+ . '"use":{"servers":1,"concurrent_requests":0},"servers":['
+ . "$::one,$over]}", undef,
  qq({"jsonrpc":"2.0","id":null,$refused}),
  qq({"jsonrpc":"2.0","id":"x",$refused})]
 --- upstream
@@ -263,7 +267,8 @@ $one =~ s/"endpoints":1/"endpoints":2/;
 $one =~ s/"quotas":\{\}/"quotas":{"max_concurrent_requests":10,
                                   "requests_per_second":5}/;
 '{"tenant":"a","display_name":"a","quotas":{"max_servers":7,
- "requests_per_second":2.5,"burst":3},"use":{"servers":1},"servers":['
+ "requests_per_second":2.5,"burst":3},
+ "use":{"servers":1,"concurrent_requests":0},"servers":['
 . "$one]}"
 
 
