@@ -96,7 +96,8 @@ add_block_preprocessor(sub {
 
         $block->set_value('suppress_stderr', '');
         $block->set_value('error_log', ['[emerg]', ref $expected eq 'ARRAY'
-            ? @$expected : split /\n+/, $expected]);
+            ? @$expected : ref $expected ? $expected
+            : split /\n+/, $expected]);
     }
 
     if (!defined $block->must_die && !defined $block->request) {
