@@ -37,7 +37,7 @@ COMPILE = $(CC) $(STRICT) $(CFLAGS) $(CPPFLAGS) $(SANITIZE) $(INCS)
 LINK = $(CC) $(CFLAGS) $(SANITIZE) $(LDFLAGS)
 
 
-.PHONY: all module cli units static check test demo valgrind asan style \
+.PHONY: all module cli units static check test soak demo valgrind asan style \
         install uninstall clean distclean help force
 
 all: module cli
@@ -49,6 +49,8 @@ help:
 	@echo 'make check               unit tests only (nothing is installed)'
 	@echo 'make test                install what tests need, run everything'
 	@echo 'make demo                a running gateway on 127.0.0.1:8080'
+	@echo 'make soak                kills, bursts, reloads: SOAK=long for an hour;'
+	@echo '                         BREAK=take|give|reap|reload must fail'
 	@echo 'make asan                unit tests with ASan and UBSan'
 	@echo 'make valgrind            unit tests and t/*.t under valgrind'
 	@echo 'make style               the rules a program can check'
@@ -135,6 +137,26 @@ test:
 	@t/setup/packages test
 	@$(MAKE) --no-print-directory -j$(JOBS) all units
 	@perl t/run.pl $(UNITS) t
+
+# With BREAK, a module without one of its mechanisms: the scenario that is
+# there for it has to fail.
+ifdef BREAK
+soak: export SOAK_MODULE := $(CURDIR)/$(B)/broken/$(BREAK)/$(notdir $(MODULE))
+SCENARIOS_take = bursts
+SCENARIOS_give = bursts
+SCENARIOS_reap = kills
+SCENARIOS_reload = rewrites
+SOAK_MAKE = module B=$(B)/broken/$(BREAK) \
+    CC='$(CC) -DMCP_BREAK_$(shell echo $(BREAK) | tr a-z A-Z)'
+SCENARIOS ?= $(or $(SCENARIOS_$(BREAK)),$(error BREAK=$(BREAK) is not known))
+else
+SOAK_MAKE = all units
+endif
+
+soak:
+	@$(if $(BREAK),$(MAKE) --no-print-directory cli)
+	@$(MAKE) --no-print-directory $(SOAK_MAKE)
+	@t/interop/node t/soak/soak.mjs $(SCENARIOS)
 
 asan:
 	@$(MAKE) --no-print-directory check OBJ=$(B)/asan \

@@ -12,7 +12,7 @@
 #define NGX_HTTP_MCP_TENANT_RESOLVE_AT_START_MS  300
 
 
-static size_t ngx_http_mcp_tenant_zone_old_size(ngx_conf_t *cf,
+static ngx_shm_zone_t *ngx_http_mcp_tenant_zone_old(ngx_conf_t *cf,
     ngx_str_t *name);
 static const char *ngx_http_mcp_tenant_env(void *data, const char *name);
 static ngx_int_t ngx_http_mcp_tenant_conf_options(ngx_conf_t *cf,
@@ -66,9 +66,9 @@ ngx_http_mcp_tenant_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_mcp_tenant_main_conf_t *mtmcf = conf;
 
-    size_t      old;
-    ssize_t     size;
-    ngx_str_t  *value;
+    ssize_t          size;
+    ngx_str_t       *value;
+    ngx_shm_zone_t  *old;
 
     if (mtmcf->shm_zone) {
         return "is duplicate";
@@ -106,14 +106,18 @@ ngx_http_mcp_tenant_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
      * would count without what the old ones go on with.
      */
 
-    old = ngx_http_mcp_tenant_zone_old_size(cf, &value[1]);
+    old = ngx_http_mcp_tenant_zone_old(cf, &value[1]);
 
-    if (old && old != (size_t) size) {
+    if (old) {
+        mtmcf->old_zone = old->data;
+    }
+
+    if (old && old->shm.size != (size_t) size) {
         ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
                            "zone \"%V\" keeps its %uz bytes: another size "
                            "takes effect when NGINX is restarted", &value[1],
-                           old);
-        size = old;
+                           old->shm.size);
+        size = old->shm.size;
     }
 
     mtmcf->shm_zone = ngx_shared_memory_add(cf, &value[1], size,
@@ -123,14 +127,15 @@ ngx_http_mcp_tenant_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     mtmcf->shm_zone->init = ngx_http_mcp_tenant_zone_init;
+    mtmcf->shm_zone->data = mtmcf;
 
     return NGX_CONF_OK;
 }
 
 
-/* Of the zone that the running workers use; 0 when there is none. */
-static size_t
-ngx_http_mcp_tenant_zone_old_size(ngx_conf_t *cf, ngx_str_t *name)
+/* The zone that the running workers use; NULL when there is none. */
+static ngx_shm_zone_t *
+ngx_http_mcp_tenant_zone_old(ngx_conf_t *cf, ngx_str_t *name)
 {
     ngx_uint_t        i;
     ngx_shm_zone_t   *zone;
@@ -143,7 +148,7 @@ ngx_http_mcp_tenant_zone_old_size(ngx_conf_t *cf, ngx_str_t *name)
 
         if (i >= part->nelts) {
             if (part->next == NULL) {
-                return 0;
+                return NULL;
             }
 
             part = part->next;
@@ -155,7 +160,7 @@ ngx_http_mcp_tenant_zone_old_size(ngx_conf_t *cf, ngx_str_t *name)
             && zone[i].shm.name.len == name->len
             && ngx_memcmp(zone[i].shm.name.data, name->data, name->len) == 0)
         {
-            return zone[i].shm.size;
+            return &zone[i];
         }
     }
 }
@@ -581,7 +586,8 @@ ngx_http_mcp_tenant_conf_compile(ngx_conf_t *cf,
         }
     }
 
-    if (ngx_http_mcp_tenant_zone_check(mtmcf->shm_zone->shm.size,
+    if (ngx_http_mcp_tenant_zone_check(mtmcf->old_zone,
+                                       mtmcf->shm_zone->shm.size,
                                        mtmcf->block, &size)
         != NGX_OK)
     {

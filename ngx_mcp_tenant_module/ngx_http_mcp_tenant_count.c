@@ -116,8 +116,8 @@ ngx_http_mcp_tenant_count_server(ngx_http_mcp_tenant_shctx_t *sh,
     row = mcp_image_server(ctx->image->image, ctx->server)->row;
 
     if (row != MCP_IMAGE_NONE) {
-        (void) ngx_atomic_fetch_add(&sh->servers[row].requests[outcome]
-                               [mcp_rpc_label_number(ctx->rpc_label)], 1);
+        sh->servers[row].requests[outcome]
+                                 [mcp_rpc_label_number(ctx->rpc_label)]++;
     }
 }
 
@@ -127,6 +127,6 @@ ngx_http_mcp_tenant_count_failure(ngx_http_mcp_tenant_shctx_t *sh,
     const mcp_image_server_t *server)
 {
     if (server->row != MCP_IMAGE_NONE) {
-        (void) ngx_atomic_fetch_add(&sh->servers[server->row].failures, 1);
+        sh->servers[server->row].failures++;
     }
 }

@@ -177,6 +177,10 @@ ngx_http_mcp_tenant_image_map(ngx_http_mcp_tenant_main_conf_t *mtmcf,
     ngx_http_mcp_tenant_image_current = image;
     ngx_queue_insert_tail(&ngx_http_mcp_tenant_images, &image->queue);
 
+#ifdef MCP_BREAK_RELOAD
+    old->refs = 1;
+#endif
+
     ngx_http_mcp_tenant_image_put(old);
 
     return NGX_OK;

@@ -385,7 +385,8 @@ ngx_http_mcp_tenant_loader_write(ngx_http_mcp_tenant_main_conf_t *mtmcf,
         goto done;
     }
 
-    if (ngx_http_mcp_tenant_zone_check(mtmcf->shm_zone->shm.size, block,
+    if (ngx_http_mcp_tenant_zone_check(mtmcf->shm_zone->data,
+                                       mtmcf->shm_zone->shm.size, block,
                                        &needed)
         != NGX_OK)
     {

@@ -82,10 +82,12 @@ typedef struct {
 } ngx_http_mcp_tenant_row_t;
 
 
+/* the most numerous rows: a counter that wraps is a counter that was reset */
+
 typedef struct {
-    ngx_atomic_t                     requests[NGX_HTTP_MCP_TENANT_OUTCOMES]
+    _Atomic uint32_t                 requests[NGX_HTTP_MCP_TENANT_OUTCOMES]
                                              [MCP_RPC_LABELS];
-    ngx_atomic_t                     failures;      /* of endpoints */
+    _Atomic uint32_t                 failures;      /* of endpoints */
 } ngx_http_mcp_tenant_server_row_t;
 
 
@@ -141,6 +143,7 @@ typedef struct {
     ngx_uint_t                       config_line;
     ngx_path_t                      *state;
     ngx_shm_zone_t                  *shm_zone;
+    ngx_http_mcp_tenant_shctx_t     *old_zone;
     size_t                           zone_size;     /* as configured */
     ngx_msec_t                       resolve_interval;
     ngx_str_t                        cluster_domain;
@@ -316,9 +319,12 @@ void ngx_http_mcp_tenant_conf_log(ngx_uint_t level, ngx_log_t *log,
 ngx_int_t ngx_http_mcp_tenant_zone_init(ngx_shm_zone_t *shm_zone,
     void *data);
 
-/* Whether a zone of size has room for the image; *ret_size: what it needs. */
-ngx_int_t ngx_http_mcp_tenant_zone_check(size_t size, void *block,
-    size_t *ret_size);
+/*
+ * Whether a zone of size has room for the image; *ret_size: what it needs.
+ * sh: the zone when there is one already, NULL otherwise.
+ */
+ngx_int_t ngx_http_mcp_tenant_zone_check(ngx_http_mcp_tenant_shctx_t *sh,
+    size_t size, void *block, size_t *ret_size);
 
 /*
  * Gives what the image names its rows and seals it; one process at a time.

@@ -415,7 +415,7 @@ ngx_http_mcp_tenant_metric_server_failures(ngx_http_mcp_tenant_series_t *s,
     if (row) {
         ngx_http_mcp_tenant_series(s,
             "%s{tenant=\"%*s\",server=\"%*s\"} %uA\n", s->name, tenant.len,
-            tenant.data, id.len, id.data, row->failures);
+            tenant.data, id.len, id.data, (ngx_atomic_uint_t) row->failures);
     }
 }
 

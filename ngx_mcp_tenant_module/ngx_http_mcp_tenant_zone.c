@@ -8,11 +8,6 @@
 #include <sys/random.h>
 
 
-/* What room is made for beside the row of one tenant. */
-#define NGX_HTTP_MCP_TENANT_LIMITS_PER_ROW  3
-#define NGX_HTTP_MCP_TENANT_HEALTH_PER_ROW  6
-#define NGX_HTTP_MCP_TENANT_SERVERS_PER_ROW 4
-
 #define NGX_HTTP_MCP_TENANT_REAP_MS         250
 #define NGX_HTTP_MCP_TENANT_ALIGNMENT       64
 
@@ -31,11 +26,11 @@ typedef struct {
 } ngx_http_mcp_tenant_zone_layout_t;
 
 
-static void ngx_http_mcp_tenant_zone_layout(uint32_t n,
+static void ngx_http_mcp_tenant_zone_needs(void *block, uint32_t *ret_needs);
+static void ngx_http_mcp_tenant_zone_layout(const uint32_t *rows,
     ngx_http_mcp_tenant_zone_layout_t *layout);
-static uint32_t ngx_http_mcp_tenant_zone_rows(size_t size);
-static uint32_t ngx_http_mcp_tenant_zone_capacity(mcp_image_rows_e kind,
-    uint32_t n);
+static void ngx_http_mcp_tenant_zone_share(size_t size, const uint32_t *needs,
+    uint32_t *ret_rows);
 static void ngx_http_mcp_tenant_zone_clear_row(void *data, uint32_t row);
 static void ngx_http_mcp_tenant_zone_clear_limit(void *data, uint32_t row);
 static void ngx_http_mcp_tenant_zone_clear_health(void *data, uint32_t row);
@@ -44,6 +39,15 @@ static ngx_int_t ngx_http_mcp_tenant_zone_assign_kind(
     ngx_http_mcp_tenant_shctx_t *sh, void *block, mcp_image_rows_e kind,
     uint64_t generation);
 static void ngx_http_mcp_tenant_zone_timer(ngx_event_t *ev);
+
+
+/* What each further tenant is expected to bring. */
+static const uint32_t  ngx_http_mcp_tenant_zone_shares[] = {
+    [MCP_IMAGE_ROWS_TENANTS] = 1,
+    [MCP_IMAGE_ROWS_LIMITS] = 3,
+    [MCP_IMAGE_ROWS_ENDPOINTS] = 6,
+    [MCP_IMAGE_ROWS_SERVERS] = 4
+};
 
 
 /* Of this process; see mcp_process.h. */
@@ -61,11 +65,13 @@ ngx_int_t
 ngx_http_mcp_tenant_zone_init(ngx_shm_zone_t *shm_zone, void *data)
 {
     u_char                             *p;
-    uint32_t                            n;
+    uint32_t                            needs[MCP_IMAGE_ROWS_KINDS];
+    uint32_t                            rows[MCP_IMAGE_ROWS_KINDS];
     ngx_uint_t                          kind;
     ngx_slab_pool_t                    *shpool;
     ngx_atomic_uint_t                   epoch;
     ngx_http_mcp_tenant_shctx_t        *sh;
+    ngx_http_mcp_tenant_main_conf_t    *mtmcf;
     ngx_http_mcp_tenant_zone_layout_t   layout;
 
     if (data) {
@@ -80,8 +86,11 @@ ngx_http_mcp_tenant_zone_init(ngx_shm_zone_t *shm_zone, void *data)
         return NGX_OK;
     }
 
-    n = ngx_http_mcp_tenant_zone_rows(shm_zone->shm.size);
-    ngx_http_mcp_tenant_zone_layout(n, &layout);
+    mtmcf = shm_zone->data;
+
+    ngx_http_mcp_tenant_zone_needs(mtmcf->block, needs);
+    ngx_http_mcp_tenant_zone_share(shm_zone->shm.size, needs, rows);
+    ngx_http_mcp_tenant_zone_layout(rows, &layout);
 
     sh = ngx_slab_calloc(shpool, sizeof(ngx_http_mcp_tenant_shctx_t));
     p = ngx_slab_calloc(shpool, layout.end + NGX_HTTP_MCP_TENANT_ALIGNMENT);
@@ -112,14 +121,11 @@ ngx_http_mcp_tenant_zone_init(ngx_shm_zone_t *shm_zone, void *data)
     }
 
     for (kind = 0; kind < MCP_IMAGE_ROWS_KINDS; kind++) {
-        sh->tables[kind] = mcp_rows_init(p + layout.tables[kind],
-                               ngx_http_mcp_tenant_zone_capacity(kind, n));
+        sh->tables[kind] = mcp_rows_init(p + layout.tables[kind], rows[kind]);
     }
 
     sh->limits = mcp_limits_init(p + layout.limits,
-                     ngx_http_mcp_tenant_zone_capacity(MCP_IMAGE_ROWS_LIMITS,
-                                                       n),
-                     sh->processes);
+                                 rows[MCP_IMAGE_ROWS_LIMITS], sh->processes);
 
     sh->rows = (ngx_http_mcp_tenant_row_t *) (p + layout.rows);
     sh->health = (ngx_http_mcp_tenant_health_t *) (p + layout.health);
@@ -132,8 +138,20 @@ ngx_http_mcp_tenant_zone_init(ngx_shm_zone_t *shm_zone, void *data)
 }
 
 
+/* block may be NULL: NGINX asked for a zone before it knows what for. */
 static void
-ngx_http_mcp_tenant_zone_layout(uint32_t n,
+ngx_http_mcp_tenant_zone_needs(void *block, uint32_t *ret_needs)
+{
+    ngx_uint_t  kind;
+
+    for (kind = 0; kind < MCP_IMAGE_ROWS_KINDS; kind++) {
+        ret_needs[kind] = block ? mcp_image_rows(block, kind, NULL) : 0;
+    }
+}
+
+
+static void
+ngx_http_mcp_tenant_zone_layout(const uint32_t *rows,
     ngx_http_mcp_tenant_zone_layout_t *layout)
 {
     size_t      at;
@@ -149,96 +167,93 @@ ngx_http_mcp_tenant_zone_layout(uint32_t n,
 
     for (kind = 0; kind < MCP_IMAGE_ROWS_KINDS; kind++) {
         ngx_http_mcp_tenant_zone_place(tables[kind],
-            mcp_rows_size(ngx_http_mcp_tenant_zone_capacity(kind, n)));
+                                       mcp_rows_size(rows[kind]));
     }
 
     ngx_http_mcp_tenant_zone_place(limits,
-        mcp_limits_size(ngx_http_mcp_tenant_zone_capacity(
-                                              MCP_IMAGE_ROWS_LIMITS, n)));
+        mcp_limits_size(rows[MCP_IMAGE_ROWS_LIMITS]));
     ngx_http_mcp_tenant_zone_place(rows,
-        n * sizeof(ngx_http_mcp_tenant_row_t));
+        rows[MCP_IMAGE_ROWS_TENANTS] * sizeof(ngx_http_mcp_tenant_row_t));
     ngx_http_mcp_tenant_zone_place(health,
-        ngx_http_mcp_tenant_zone_capacity(MCP_IMAGE_ROWS_ENDPOINTS, n)
-        * sizeof(ngx_http_mcp_tenant_health_t));
+        rows[MCP_IMAGE_ROWS_ENDPOINTS] * sizeof(ngx_http_mcp_tenant_health_t));
     ngx_http_mcp_tenant_zone_place(servers,
-        ngx_http_mcp_tenant_zone_capacity(MCP_IMAGE_ROWS_SERVERS, n)
+        rows[MCP_IMAGE_ROWS_SERVERS]
         * sizeof(ngx_http_mcp_tenant_server_row_t));
 
     layout->end = at;
 }
 
 
-/* Rows of tenants that a zone of size has room for. */
-static uint32_t
-ngx_http_mcp_tenant_zone_rows(size_t size)
+/* What is needed, and the rest shared out for as many tenants as it goes. */
+static void
+ngx_http_mcp_tenant_zone_share(size_t size, const uint32_t *needs,
+    uint32_t *ret_rows)
 {
-    uint32_t                           low, high, middle;
+    uint32_t                           low, high, n;
+    ngx_uint_t                         kind;
     ngx_http_mcp_tenant_zone_layout_t  layout;
 
     low = 0;
     high = 1 << 24;
+    n = 0;
 
-    while (high - low > 1) {
+    for ( ;; ) {
 
-        middle = low + (high - low) / 2;
-        ngx_http_mcp_tenant_zone_layout(middle, &layout);
+        for (kind = 0; kind < MCP_IMAGE_ROWS_KINDS; kind++) {
+            ret_rows[kind] = needs[kind]
+                             + n * ngx_http_mcp_tenant_zone_shares[kind];
+        }
+
+        if (high - low <= 1 && n == low) {
+            return;
+        }
+
+        ngx_http_mcp_tenant_zone_layout(ret_rows, &layout);
 
         if (layout.end <= ngx_http_mcp_tenant_zone_usable(size)) {
-            low = middle;
+            low = n;
+
+        } else if (n) {
+            high = n;
 
         } else {
-            high = middle;
+            return;
         }
-    }
 
-    return low;
-}
-
-
-static uint32_t
-ngx_http_mcp_tenant_zone_capacity(mcp_image_rows_e kind, uint32_t n)
-{
-    switch (kind) {
-
-    case MCP_IMAGE_ROWS_LIMITS:
-        return n * NGX_HTTP_MCP_TENANT_LIMITS_PER_ROW;
-
-    case MCP_IMAGE_ROWS_ENDPOINTS:
-        return n * NGX_HTTP_MCP_TENANT_HEALTH_PER_ROW;
-
-    case MCP_IMAGE_ROWS_SERVERS:
-        return n * NGX_HTTP_MCP_TENANT_SERVERS_PER_ROW;
-
-    default:
-        return n;
+        n = high - low > 1 ? low + (high - low) / 2 : low;
     }
 }
 
 
 ngx_int_t
-ngx_http_mcp_tenant_zone_check(size_t size, void *block, size_t *ret_size)
+ngx_http_mcp_tenant_zone_check(ngx_http_mcp_tenant_shctx_t *sh, size_t size,
+    void *block, size_t *ret_size)
 {
-    uint32_t                           n, rows;
+    uint32_t                           needs[MCP_IMAGE_ROWS_KINDS];
     ngx_uint_t                         kind;
     ngx_http_mcp_tenant_zone_layout_t  layout;
 
-    n = 1;
+    ngx_http_mcp_tenant_zone_needs(block, needs);
+    ngx_http_mcp_tenant_zone_layout(needs, &layout);
+
+    *ret_size = ngx_align(layout.end / 7 * 8 + 8 * 64, 4 * ngx_pagesize);
+
+    if (sh == NULL) {
+        return layout.end <= ngx_http_mcp_tenant_zone_usable(size)
+               ? NGX_OK : NGX_DECLINED;
+    }
+
+    /* the rows of a zone were shared out when it was made */
 
     for (kind = 0; kind < MCP_IMAGE_ROWS_KINDS; kind++) {
 
-        rows = mcp_image_rows(block, kind, NULL);
-
-        while (ngx_http_mcp_tenant_zone_capacity(kind, n) < rows) {
-            n += ngx_max(1, (rows - ngx_http_mcp_tenant_zone_capacity(kind, n))
-                            / NGX_HTTP_MCP_TENANT_HEALTH_PER_ROW);
+        if (needs[kind] > mcp_rows_capacity(sh->tables[kind])) {
+            *ret_size = ngx_max(*ret_size, size + 4 * ngx_pagesize);
+            return NGX_DECLINED;
         }
     }
 
-    ngx_http_mcp_tenant_zone_layout(n, &layout);
-
-    *ret_size = ngx_align(layout.end / 7 * 8 + 64, 4 * ngx_pagesize);
-
-    return n <= ngx_http_mcp_tenant_zone_rows(size) ? NGX_OK : NGX_DECLINED;
+    return NGX_OK;
 }
 
 

@@ -10,6 +10,10 @@
 
 #include <stdatomic.h>
 
+#ifdef MCP_BREAK_TAKE
+#include <unistd.h>
+#endif
+
 
 /* a takers' race goes on for that long only if they move in step */
 #define MCP_LIMIT_TRIES          256
@@ -116,6 +120,9 @@ mcp_limit_take(mcp_limits_t *limits, uint32_t row, uint32_t process,
 #ifdef MCP_BREAK_TAKE
     if (mcp_limit_sum(limits, limit) < max) {
         mcp_crash_point("take-broken");
+#ifndef MCP_CRASH_POINTS
+        (void) usleep(500);
+#endif
         atomic_fetch_add(cell, 1);
         return true;
     }
@@ -166,6 +173,11 @@ void
 mcp_limit_give(mcp_limits_t *limits, uint32_t row, uint32_t process)
 {
     mcp_crash_point("give");
+
+#ifdef MCP_BREAK_GIVE
+    return;
+#endif
+
     mcp_limit_lower(&limits->rows[row].cells[mcp_process_cell(process)]);
     mcp_crash_point("give-lowered");
 }
