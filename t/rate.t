@@ -171,6 +171,30 @@ McpQuota::servers_with(held => ['/held/c', "$main::slow, burst: 2"],
 
 
 
+=== what the tenant refuses costs the key and the server nothing
+--- tenants eval
+McpQuota::tenants_with(tenant => $main::slow, key => "$main::slow, burst: 2")
+--- catalog_a eval
+McpQuota::servers_with(echo => ['/echo', "$main::slow, burst: 9"])
+--- dialog
+    is(statuses(9, 'echo'), '200' . ' 429' x 8, 'the tenant refuses');
+
+    write_file('tenants.yaml', tenants_with(key => "$main::slow, burst: 2"));
+    wait_until(sub {
+        call('', method => 'GET', path => '/tenant/a/servers')->{body}
+            =~ /^  "quotas": \{\}/m;
+    }, 'the tenant is not limited any more');
+
+    like(main::fields(call('echo')), qr/"key";r=1;/, 'the key had two left');
+    is(statuses(2, 'echo'), '200 429', 'and not more');
+    like(main::fields(call('echo', key => key('a') . '-other')),
+         qr/"server";r=6;/, 'the server had seven left');
+--- no_error_log
+[alert]
+[crit]
+
+
+
 === a changed rate takes effect without a reload of NGINX
 --- tenants eval
 McpQuota::tenants_with(tenant => $main::slow)
