@@ -12,6 +12,7 @@
  */
 int mcp_cmd_check(int argc, char **argv);
 int mcp_cmd_keygen(int argc, char **argv);
+int mcp_cmd_session_key(int argc, char **argv);
 
 
 #endif /* _COMMANDS_H_INCLUDED_ */

@@ -5,6 +5,7 @@
  */
 
 #include "commands.h"
+#include "output.h"
 
 #include "../ngx_mcp_tenant_module/core/mcp_key.h"
 
@@ -51,7 +52,6 @@ static int keygen_hash(const char *key, size_t len,
 static int keygen_format(char *text, size_t size,
     const keygen_options_t *options, const char *key, const char *hash);
 static const char *keygen_quote(const char *name);
-static int keygen_write(const char *text, size_t len);
 
 
 int
@@ -379,7 +379,7 @@ keygen_print(const keygen_options_t *options, const char *key, size_t len)
     n = keygen_format(text, sizeof(text), options,
                       options->hash_stdin ? NULL : key, hash);
 
-    rc = keygen_write(text, (size_t) n);
+    rc = output_write("keygen", text, (size_t) n);
 
     OPENSSL_cleanse(text, sizeof(text));
 
@@ -467,30 +467,4 @@ keygen_quote(const char *name)
     }
 
     return "";
-}
-
-
-static int
-keygen_write(const char *text, size_t len)
-{
-    ssize_t  n;
-
-    while (len) {
-        n = write(STDOUT_FILENO, text, len);
-
-        if (n < 0 && errno == EINTR) {
-            continue;
-        }
-
-        if (n < 0) {
-            fprintf(stderr, "mcp-tenant keygen: standard output: %s\n",
-                    strerror(errno));
-            return KEYGEN_FAILED;
-        }
-
-        text += n;
-        len -= (size_t) n;
-    }
-
-    return KEYGEN_OK;
 }

@@ -27,6 +27,8 @@ static const command_t  commands[] = {
       mcp_cmd_check },
     { "keygen", "make an API key and the lines for tenants.yaml",
       mcp_cmd_keygen },
+    { "session-key", "make a key that seals sessions",
+      mcp_cmd_session_key },
     { NULL, NULL, NULL }
 };
 
@@ -76,7 +78,7 @@ main_help(FILE *out)
             "Commands:\n");
 
     for (command = commands; command->name; command++) {
-        fprintf(out, "  %-8s  %s\n", command->name, command->summary);
+        fprintf(out, "  %-11s  %s\n", command->name, command->summary);
     }
 
     fprintf(out, "\n"

@@ -30,8 +30,6 @@ struct mcp_key_hasher_s {
 };
 
 
-static int mcp_key_random_bytes(unsigned char *ret_bytes, size_t size);
-static void mcp_key_checksum(const char *text, size_t len, char *ret_check);
 static uint32_t mcp_key_crc32(const char *text, size_t len);
 static bool mcp_key_is_alphanumeric(char c);
 static int mcp_key_hex_value(char c);
@@ -77,7 +75,7 @@ mcp_key_generate(char ret_key[MCP_KEY_LEN + 1])
 }
 
 
-static int
+int
 mcp_key_random_bytes(unsigned char *ret_bytes, size_t size)
 {
     ssize_t  n;
@@ -101,8 +99,9 @@ mcp_key_random_bytes(unsigned char *ret_bytes, size_t size)
 }
 
 
-static void
-mcp_key_checksum(const char *text, size_t len, char *ret_check)
+void
+mcp_key_checksum(const char *text, size_t len,
+    char ret_check[MCP_KEY_CHECK_LEN])
 {
     size_t    i;
     uint32_t  crc;

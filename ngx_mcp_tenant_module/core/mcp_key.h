@@ -28,6 +28,13 @@
                               + 2 * MCP_KEY_DIGEST_LEN)
 
 
+/* Of the system, which forked processes cannot share by mistake. */
+int mcp_key_random_bytes(unsigned char *ret_bytes, size_t size);
+
+/* What ends a key: six characters, without a NUL. */
+void mcp_key_checksum(const char *text, size_t len,
+    char ret_check[MCP_KEY_CHECK_LEN]);
+
 /* Writes a new key and its NUL; MCP_ERROR when there is no randomness. */
 int mcp_key_generate(char ret_key[MCP_KEY_LEN + 1]);
 
