@@ -15,7 +15,7 @@
 typedef struct {
     ngx_http_request_t           *request;
     ngx_http_mcp_tenant_ctx_t    *ctx;
-    const mcp_image_server_t     *server;
+    mcp_policy_t                  policy;
     mcp_reason_e                  reason;
 } ngx_http_mcp_tenant_scan_t;
 
@@ -60,10 +60,15 @@ ngx_http_mcp_tenant_body_scan(ngx_http_request_t *r,
     scan.request = r;
     scan.ctx = ctx;
     scan.reason = MCP_REASON_OK;
-    scan.server = NULL;
+    ngx_memzero(&scan.policy, sizeof(mcp_policy_t));
 
     if (ctx->server != MCP_IMAGE_NONE) {
-        scan.server = mcp_image_server(ctx->image->image, ctx->server);
+        scan.policy.image = ctx->image->image;
+        scan.policy.server = mcp_image_server(ctx->image->image, ctx->server);
+    }
+
+    if (ctx->key != MCP_IMAGE_NONE) {
+        scan.policy.key = mcp_image_key(ctx->image->image, ctx->key);
     }
 
     if (ngx_http_mcp_tenant_body_memory == NULL) {
@@ -329,39 +334,35 @@ ngx_http_mcp_tenant_body_name(ngx_http_request_t *r, ngx_str_t *header,
 }
 
 
-/*
- * Where a server has a policy on tools, only what the gateway knows passes: a
- * method of tomorrow could be a new way to call a tool.
- */
+/* What the scanner does not tell of, the policy denies where it matters. */
 static mcp_reason_e
 ngx_http_mcp_tenant_body_policy(ngx_http_mcp_tenant_scan_t *scan,
     const mcp_rpc_message_t *message)
 {
-    if (scan->server == NULL || message->kind == MCP_RPC_RESPONSE
-        || !mcp_image_has_tool_policy(scan->server))
-    {
+    mcp_policy_request_t  request;
+
+    if (scan->policy.server == NULL || message->kind == MCP_RPC_RESPONSE) {
         return MCP_REASON_OK;
     }
 
-    if (ngx_strcmp(mcp_rpc_method_label(message->method.data,
-                                        message->method.len), "other")
-        == 0)
-    {
+    ngx_memzero(&request, sizeof(mcp_policy_request_t));
+
+    request.label = mcp_rpc_method_label(message->method.data,
+                                         message->method.len);
+    request.name = message->name;
+    request.uri = message->uri;
+
+    switch (mcp_policy_judge(&scan->policy, &request)) {
+
+    case MCP_POLICY_ALLOWED:
+        return MCP_REASON_OK;
+
+    case MCP_POLICY_DENIED:
+        return MCP_REASON_TOOL_NOT_ALLOWED;
+
+    default: /* MCP_POLICY_NO_METHOD */
         return MCP_REASON_RPC_METHOD_NOT_ALLOWED;
     }
-
-    if (!ngx_http_mcp_tenant_str_is(&message->method, "tools/call")) {
-        return MCP_REASON_OK;
-    }
-
-    if (message->name.data == NULL
-        || !mcp_image_tool_allowed(scan->ctx->image->image, scan->server,
-                                   message->name.data, message->name.len))
-    {
-        return MCP_REASON_TOOL_NOT_ALLOWED;
-    }
-
-    return MCP_REASON_OK;
 }
 
 

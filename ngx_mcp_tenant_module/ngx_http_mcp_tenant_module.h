@@ -15,6 +15,7 @@
 #include "core/mcp_image.h"
 #include "core/mcp_key.h"
 #include "core/mcp_limit.h"
+#include "core/mcp_policy.h"
 #include "core/mcp_reason.h"
 #include "core/mcp_resolve.h"
 #include "core/mcp_rows.h"

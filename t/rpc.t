@@ -512,6 +512,50 @@ main::each_of(7, main::unknown_tool('drop'))
 
 
 
+=== rules of a server and of a key hold for every way to a thing
+--- catalog_a
+servers:
+  - id: one
+    runtime: {type: remote, url: "http://127.0.0.1:<port 1>/one"}
+    tools: {allow: ["read_*"]}
+    resources: {allow: ["file:///docs/*"]}
+    prompts: {deny: [hidden]}
+--- tenants
+tenants:
+  - id: a
+    catalog_file: a.yaml
+    api_keys:
+      - key_hash: "<hash a>"
+        name: main
+        tools: {deny: ["read_mail"]}
+--- request eval
+main::post(main::call('tools/call', '{"name":"read_file"}'),
+           main::call('tools/call', '{"name":"read_mail"}'),
+           main::call('resources/read', '{"uri":"file:///docs/a"}'),
+           main::call('resources/read', '{"uri":"file:///docs/%2e%2e/a"}'),
+           main::call('resources/subscribe', '{"uri":"file:///a"}'),
+           main::call('prompts/get', '{"name":"shown"}'),
+           main::call('prompts/get', '{"name":"hidden"}'),
+           main::call('completion/complete',
+                      '{"ref":{"type":"ref/prompt","name":"hidden"}}'),
+           main::call('subscriptions/listen',
+                      '{"notifications":{"resourceSubscriptions":["a:"]}}'),
+           main::call('tasks/list'), main::call('tasks/get'))
+--- more_headers eval
+$::head
+--- error_code eval
+main::each_of(11, 200)
+--- response_body_like eval
+my $denied = '"code":-32602,.*"unknown_tool"';
+my $method = '"code":-32601,.*"unknown_method"';
+my $passed = '^a POST /one$';
+[$passed, $denied, $passed, $denied, $denied, $passed, ($denied) x 3,
+ $method, $method]
+--- upstream eval
+"a POST /one\n" x 3
+
+
+
 === a call without the name of a tool is denied under a policy
 --- catalog_a eval
 $::policy

@@ -4,6 +4,7 @@
 
 #include "mcp_catalog.h"
 #include "mcp_field.h"
+#include "mcp_rules.h"
 #include "mcp_runtime.h"
 #include "mcp_text.h"
 
@@ -13,7 +14,6 @@
 #define MCP_CATALOG_NAME_MAX         256
 #define MCP_CATALOG_DESCRIPTION_MAX  4096
 #define MCP_CATALOG_TAG_MAX          64
-#define MCP_CATALOG_PATTERN_MAX      128
 
 
 enum {
@@ -23,6 +23,8 @@ enum {
     MCP_CATALOG_TAGS,
     MCP_CATALOG_RUNTIME,
     MCP_CATALOG_TOOLS,
+    MCP_CATALOG_RESOURCES,
+    MCP_CATALOG_PROMPTS,
     MCP_CATALOG_SERVER_QUOTAS,
     MCP_CATALOG_KEYS
 };
@@ -33,10 +35,7 @@ static bool mcp_catalog_server(mcp_load_t *load, mcp_tenant_t *tenant,
     mcp_set_t *ids);
 static bool mcp_catalog_id(mcp_load_t *load, const mcp_yaml_node_t *node,
     mcp_set_t *ids, mcp_server_t *server);
-static void mcp_catalog_tools(mcp_load_t *load, const mcp_yaml_node_t *node,
-    mcp_server_t *server);
 static bool mcp_catalog_is_tag(const mcp_str_t *text);
-static bool mcp_catalog_is_pattern(const mcp_str_t *text);
 static void mcp_catalog_quota(mcp_load_t *load, const mcp_tenant_t *tenant);
 
 
@@ -52,28 +51,15 @@ static const mcp_field_t  mcp_catalog_keys[] = {
     { "runtime", "where the server is, such as \"runtime: {type: remote, "
                  "url: ...}\"", NULL },
     { "tools", NULL, NULL },
+    { "resources", NULL, NULL },
+    { "prompts", NULL, NULL },
     { "quotas", NULL, NULL }
-};
-
-static const mcp_field_t  mcp_catalog_tools_keys[] = {
-    { "allow", NULL, NULL },
-    { "deny", NULL, NULL }
 };
 
 
 static const mcp_field_words_t  mcp_catalog_tag_words = {
     "tags", "a tag", mcp_catalog_is_tag,
     "1 to 64 of letters, digits and \"._:-\"", false
-};
-
-static const mcp_field_words_t  mcp_catalog_allow_words = {
-    "allow", "a tool pattern", mcp_catalog_is_pattern,
-    "1 to 128 visible ASCII characters such as read_*", false
-};
-
-static const mcp_field_words_t  mcp_catalog_deny_words = {
-    "deny", "a tool pattern", mcp_catalog_is_pattern,
-    "1 to 128 visible ASCII characters such as read_*", false
 };
 
 
@@ -123,6 +109,7 @@ mcp_catalog_server(mcp_load_t *load, mcp_tenant_t *tenant,
     mcp_set_t *ids)
 {
     bool                    id_fine;
+    mcp_kind_e              kind;
     mcp_server_t           *server;
     const mcp_yaml_node_t  *v[MCP_CATALOG_KEYS];
 
@@ -162,8 +149,11 @@ mcp_catalog_server(mcp_load_t *load, mcp_tenant_t *tenant,
         mcp_runtime_read(load, tenant, work, v[MCP_CATALOG_RUNTIME], server);
     }
 
-    if (v[MCP_CATALOG_TOOLS]) {
-        mcp_catalog_tools(load, v[MCP_CATALOG_TOOLS], server);
+    for (kind = 0; kind < MCP_KINDS; kind++) {
+        if (v[MCP_CATALOG_TOOLS + kind]) {
+            mcp_rules_read(load, v[MCP_CATALOG_TOOLS + kind], kind, server,
+                           &server->rules[kind]);
+        }
     }
 
     if (v[MCP_CATALOG_SERVER_QUOTAS]) {
@@ -201,37 +191,6 @@ static bool
 mcp_catalog_is_tag(const mcp_str_t *text)
 {
     return mcp_text_is_word(text, "._:-", MCP_CATALOG_TAG_MAX);
-}
-
-
-static void
-mcp_catalog_tools(mcp_load_t *load, const mcp_yaml_node_t *node,
-    mcp_server_t *server)
-{
-    const mcp_yaml_node_t  *v[2];
-
-    if (!mcp_field_mapping(load, node, "tools", mcp_catalog_tools_keys, 2, v))
-    {
-        return;
-    }
-
-    if (v[0]) {
-        server->has_tools_allow = true;
-        (void) mcp_field_words(load, v[0], &mcp_catalog_allow_words,
-                               &server->tools_allow, &server->ntools_allow);
-    }
-
-    if (v[1]) {
-        (void) mcp_field_words(load, v[1], &mcp_catalog_deny_words,
-                               &server->tools_deny, &server->ntools_deny);
-    }
-}
-
-
-static bool
-mcp_catalog_is_pattern(const mcp_str_t *text)
-{
-    return text->len <= MCP_CATALOG_PATTERN_MAX && mcp_text_is_visible(text);
 }
 
 

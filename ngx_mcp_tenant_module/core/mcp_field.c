@@ -568,40 +568,48 @@ mcp_field_quotas(mcp_load_t *load, const mcp_yaml_node_t *node,
                                 &ret_quotas->max_servers);
     }
 
-    if (v[MCP_FIELD_MAX_CONCURRENT_REQUESTS]) {
-        (void) mcp_field_number(load, v[MCP_FIELD_MAX_CONCURRENT_REQUESTS],
-                                "max_concurrent_requests",
-                                MCP_FIELD_REQUESTS_MAX,
-                                &ret_quotas->max_concurrent_requests);
-    }
-
     if (v[MCP_FIELD_MAX_STREAMS]) {
         (void) mcp_field_number(load, v[MCP_FIELD_MAX_STREAMS], "max_streams",
                                 MCP_FIELD_REQUESTS_MAX,
                                 &ret_quotas->max_streams);
     }
 
-    if (v[MCP_FIELD_REQUESTS_PER_SECOND]) {
-        (void) mcp_field_rate(load, v[MCP_FIELD_REQUESTS_PER_SECOND],
-                              "requests_per_second",
+    mcp_field_limits(load, node, v[MCP_FIELD_REQUESTS_PER_SECOND],
+                     v[MCP_FIELD_BURST],
+                     v[MCP_FIELD_MAX_CONCURRENT_REQUESTS], ret_quotas);
+
+    return true;
+}
+
+
+void
+mcp_field_limits(mcp_load_t *load, const mcp_yaml_node_t *node,
+    const mcp_yaml_node_t *rate, const mcp_yaml_node_t *burst,
+    const mcp_yaml_node_t *concurrent, mcp_quotas_t *ret_quotas)
+{
+    if (concurrent) {
+        (void) mcp_field_number(load, concurrent, "max_concurrent_requests",
+                                MCP_FIELD_REQUESTS_MAX,
+                                &ret_quotas->max_concurrent_requests);
+    }
+
+    if (rate) {
+        (void) mcp_field_rate(load, rate, "requests_per_second",
                               &ret_quotas->requests_per_second_milli);
     }
 
-    if (v[MCP_FIELD_BURST]) {
-        (void) mcp_field_number(load, v[MCP_FIELD_BURST], "burst",
-                                MCP_FIELD_REQUESTS_MAX, &ret_quotas->burst);
+    if (burst) {
+        (void) mcp_field_number(load, burst, "burst", MCP_FIELD_REQUESTS_MAX,
+                                &ret_quotas->burst);
 
         if (mcp_field_find(node, "requests_per_second") == NULL
             && !node->partial)
         {
-            mcp_field_key_error(load, v[MCP_FIELD_BURST],
-                                "found burst alone, expected it with "
-                                "requests_per_second, whose excess it lets "
-                                "through");
+            mcp_field_key_error(load, burst, "found burst alone, expected it "
+                                "with requests_per_second, whose excess it "
+                                "lets through");
         }
     }
-
-    return true;
 }
 
 

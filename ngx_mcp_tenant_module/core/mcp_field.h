@@ -83,6 +83,14 @@ bool mcp_field_timestamp(mcp_load_t *load, const mcp_yaml_node_t *node,
 bool mcp_field_quotas(mcp_load_t *load, const mcp_yaml_node_t *node,
     const char *what, bool of_tenant, mcp_quotas_t *ret_quotas);
 
+/*
+ * Rate, burst and concurrency of a mapping that was taken apart, each NULL
+ * when it is missing.
+ */
+void mcp_field_limits(mcp_load_t *load, const mcp_yaml_node_t *node,
+    const mcp_yaml_node_t *rate, const mcp_yaml_node_t *burst,
+    const mcp_yaml_node_t *concurrent, mcp_quotas_t *ret_quotas);
+
 /* One finding at the node, or at its key. */
 void mcp_field_error(mcp_load_t *load, const mcp_yaml_node_t *node,
     const char *fmt, ...)

@@ -108,6 +108,19 @@ mcp_identity_server(mcp_identity_t *identity, const mcp_tenant_t *tenant,
 
 
 uint64_t
+mcp_identity_tool_limit(mcp_identity_t *identity, const mcp_tenant_t *tenant,
+    const mcp_server_t *server, const mcp_tool_limit_t *limit)
+{
+    mcp_identity_begin(identity, "tool limit");
+    mcp_identity_add(identity, tenant->id.data, tenant->id.len);
+    mcp_identity_add(identity, server->id.data, server->id.len);
+    mcp_identity_add(identity, limit->match.data, limit->match.len);
+
+    return mcp_identity_end(identity);
+}
+
+
+uint64_t
 mcp_identity_endpoint(mcp_identity_t *identity, const mcp_tenant_t *tenant,
     const mcp_server_t *server, const mcp_url_t *url,
     const mcp_address_t *address)

@@ -32,6 +32,9 @@ uint64_t mcp_identity_key(mcp_identity_t *identity,
     const mcp_tenant_t *tenant, const mcp_key_t *key);
 uint64_t mcp_identity_server(mcp_identity_t *identity,
     const mcp_tenant_t *tenant, const mcp_server_t *server);
+uint64_t mcp_identity_tool_limit(mcp_identity_t *identity,
+    const mcp_tenant_t *tenant, const mcp_server_t *server,
+    const mcp_tool_limit_t *limit);
 uint64_t mcp_identity_endpoint(mcp_identity_t *identity,
     const mcp_tenant_t *tenant, const mcp_server_t *server,
     const mcp_url_t *url, const mcp_address_t *address);

@@ -15,12 +15,6 @@
 #define MCP_IMAGE_KEY_FACTOR  0x9e3779b97f4a7c15ULL
 
 
-static bool mcp_image_glob(const char *pattern, size_t pattern_len,
-    const char *name, size_t len);
-static bool mcp_image_any_glob(const mcp_image_t *image,
-    const mcp_image_range_t *patterns, const char *name, size_t len);
-
-
 uint64_t
 mcp_image_epoch(const mcp_image_t *image)
 {
@@ -77,6 +71,13 @@ mcp_image_nendpoints(const mcp_image_t *image)
 }
 
 
+uint32_t
+mcp_image_ntool_limits(const mcp_image_t *image)
+{
+    return image->tables[MCP_IMAGE_TOOL_LIMITS].count;
+}
+
+
 const mcp_image_tenant_t *
 mcp_image_tenant(const mcp_image_t *image, uint32_t n)
 {
@@ -118,6 +119,17 @@ mcp_image_endpoint(const mcp_image_t *image, uint32_t n)
     endpoints = mcp_image_records(image, MCP_IMAGE_ENDPOINTS);
 
     return &endpoints[n];
+}
+
+
+const mcp_image_tool_limit_t *
+mcp_image_tool_limit(const mcp_image_t *image, uint32_t n)
+{
+    const mcp_image_tool_limit_t  *limits;
+
+    limits = mcp_image_records(image, MCP_IMAGE_TOOL_LIMITS);
+
+    return &limits[n];
 }
 
 
@@ -323,97 +335,6 @@ mcp_image_key_reaches(const mcp_image_t *image, const mcp_image_key_t *key,
 
     return low < key->servers.first + key->servers.count
            && references[low] == server;
-}
-
-
-bool
-mcp_image_tool_allowed(const mcp_image_t *image,
-    const mcp_image_server_t *server, const char *name, size_t len)
-{
-    if (mcp_image_any_glob(image, &server->tools_deny, name, len)) {
-        return false;
-    }
-
-    return !server->has_tools_allow
-           || mcp_image_any_glob(image, &server->tools_allow, name, len);
-}
-
-
-bool
-mcp_image_has_tool_policy(const mcp_image_server_t *server)
-{
-    return server->has_tools_allow || server->tools_deny.count;
-}
-
-
-static bool
-mcp_image_any_glob(const mcp_image_t *image,
-    const mcp_image_range_t *patterns, const char *name, size_t len)
-{
-    uint32_t   i;
-    mcp_str_t  pattern;
-
-    for (i = 0; i < patterns->count; i++) {
-        pattern = mcp_image_string(image, patterns, i);
-
-        if (mcp_image_glob(pattern.data, pattern.len, name, len)) {
-            return true;
-        }
-    }
-
-    return false;
-}
-
-
-/*
- * Each piece between two stars is taken where it first occurs: a later place
- * would only leave less for the rest.  memmem() is linear, so the whole is.
- */
-static bool
-mcp_image_glob(const char *pattern, size_t pattern_len, const char *name,
-    size_t len)
-{
-    size_t       piece;
-    const char  *end, *star, *found;
-
-    end = pattern + pattern_len;
-
-    star = memchr(pattern, '*', pattern_len);
-    if (star == NULL) {
-        return len == pattern_len && memcmp(pattern, name, len) == 0;
-    }
-
-    piece = (size_t) (star - pattern);
-
-    if (len < piece || memcmp(pattern, name, piece) != 0) {
-        return false;
-    }
-
-    for ( ;; ) {
-
-        name += piece;
-        len -= piece;
-        pattern = star + 1;
-
-        star = memchr(pattern, '*', (size_t) (end - pattern));
-        if (star == NULL) {
-            break;
-        }
-
-        piece = (size_t) (star - pattern);
-
-        found = memmem(name, len, pattern, piece);
-        if (found == NULL) {
-            return false;
-        }
-
-        len -= (size_t) (found - name);
-        name = found;
-    }
-
-    piece = (size_t) (end - pattern);
-
-    return len >= piece && memcmp(pattern, name + (len - piece), piece) == 0;
 }
 
 

@@ -66,10 +66,27 @@ typedef struct {
 } mcp_image_tenant_t;
 
 
+/* ranges of strings: patterns of mcp_glob.h */
+typedef struct {
+    mcp_image_range_t  allow;
+    mcp_image_range_t  deny;
+    uint32_t           has_allow;
+} mcp_image_rules_t;
+
+
+typedef struct {
+    mcp_image_str_t    match;
+    mcp_quotas_t       quotas;
+    mcp_image_limits_t limits;
+    uint64_t           identity;
+} mcp_image_tool_limit_t;
+
+
 typedef struct {
     unsigned char      digest[MCP_KEY_DIGEST_LEN];
     mcp_image_str_t    name;
     mcp_image_range_t  servers;         /* of references to servers */
+    mcp_image_rules_t  rules[MCP_KINDS];
     uint32_t           tenant;
     uint32_t           enabled;
     uint32_t           narrowed;
@@ -103,10 +120,9 @@ typedef struct {
     mcp_image_str_t    upstream_name;
     mcp_image_str_t    headers;
     mcp_image_range_t  endpoints;
-    mcp_image_range_t  tools_allow;     /* of strings: patterns with "*" */
-    mcp_image_range_t  tools_deny;
+    mcp_image_rules_t  rules[MCP_KINDS];
+    mcp_image_range_t  tool_limits;
     mcp_quotas_t       quotas;
-    uint32_t           has_tools_allow;
     uint32_t           tenant;
     uint32_t           runtime;         /* mcp_runtime_e */
     uint32_t           status;          /* mcp_server_status_e */
@@ -159,7 +175,7 @@ int mcp_image_build(const mcp_config_t *config,
  * none; whoever compiles it gives every identity of a kind its row, then
  * seals the block, and only then it can be opened by others.  Each tenant has
  * a limit, so that its requests under way can be told; keys and servers have
- * those that their quotas set.
+ * those that their quotas set, and servers those of their tools.
  */
 typedef enum {
     MCP_IMAGE_ROWS_TENANTS,
@@ -205,6 +221,7 @@ uint32_t mcp_image_ntenants(const mcp_image_t *image);
 uint32_t mcp_image_nkeys(const mcp_image_t *image);
 uint32_t mcp_image_nservers(const mcp_image_t *image);
 uint32_t mcp_image_nendpoints(const mcp_image_t *image);
+uint32_t mcp_image_ntool_limits(const mcp_image_t *image);
 
 /* By index, which the caller has from the image or below the counts above. */
 const mcp_image_tenant_t *mcp_image_tenant(const mcp_image_t *image,
@@ -213,6 +230,8 @@ const mcp_image_key_t *mcp_image_key(const mcp_image_t *image, uint32_t n);
 const mcp_image_server_t *mcp_image_server(const mcp_image_t *image,
     uint32_t n);
 const mcp_image_endpoint_t *mcp_image_endpoint(const mcp_image_t *image,
+    uint32_t n);
+const mcp_image_tool_limit_t *mcp_image_tool_limit(const mcp_image_t *image,
     uint32_t n);
 
 /* "ready", "unresolved", "pending", "quota_exceeded" */
@@ -237,11 +256,6 @@ uint32_t mcp_image_key_find(const mcp_image_t *image,
 /* Whether a key may reach a server of its tenant. */
 bool mcp_image_key_reaches(const mcp_image_t *image,
     const mcp_image_key_t *key, uint32_t server);
-
-/* Whether the server's tool patterns let the name pass; deny wins. */
-bool mcp_image_tool_allowed(const mcp_image_t *image,
-    const mcp_image_server_t *server, const char *name, size_t len);
-bool mcp_image_has_tool_policy(const mcp_image_server_t *server);
 
 
 #endif /* _MCP_IMAGE_H_INCLUDED_ */

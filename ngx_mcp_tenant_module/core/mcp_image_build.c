@@ -4,10 +4,8 @@
  * exactly that size.
  */
 
-#include "mcp_image_layout.h"
+#include "mcp_image_build.h"
 #include "mcp_hash.h"
-#include "mcp_identity.h"
-#include "mcp_target.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -15,33 +13,6 @@
 
 #define mcp_image_align(n)                                                    \
     (((n) + (MCP_IMAGE_ALIGNMENT - 1)) & ~(uint64_t) (MCP_IMAGE_ALIGNMENT - 1))
-
-
-/* any record: where the counting walk writes to */
-typedef union {
-    mcp_image_tenant_t    tenant;
-    mcp_image_key_t       key;
-    mcp_image_server_t    server;
-    mcp_image_endpoint_t  endpoint;
-    mcp_image_str_t       string;
-    uint32_t              reference;
-} mcp_image_scratch_t;
-
-
-/*
- * image: NULL in the counting walk.  used: records so far, of text its bytes.
- */
-typedef struct {
-    const mcp_config_t   *config;
-    mcp_image_t          *image;
-    mcp_identity_t       *identity;
-    mcp_targets_t        *targets;
-    uint32_t              next_url;
-    bool                  too_large;
-    bool                  failed;
-    uint64_t              used[MCP_IMAGE_TABLES];
-    mcp_image_scratch_t   scratch[MCP_IMAGE_TABLES];
-} mcp_image_build_t;
 
 
 static int mcp_image_compile(mcp_image_build_t *build,
@@ -64,21 +35,8 @@ static void mcp_image_add_key(mcp_image_build_t *build, uint32_t tenant,
 static mcp_image_range_t mcp_image_add_references(mcp_image_build_t *build,
     uint32_t tenant, const mcp_key_t *key);
 static int mcp_image_reference_compare(const void *one, const void *two);
-static void *mcp_image_add_record(mcp_image_build_t *build,
-    mcp_image_table_e table);
-static mcp_image_str_t mcp_image_add_text(mcp_image_build_t *build,
-    const char *data, size_t len);
-static mcp_image_str_t mcp_image_add_headers(mcp_image_build_t *build,
-    const mcp_server_t *server);
-static char *mcp_image_append(char *p, const char *data, size_t len);
-static mcp_image_range_t mcp_image_add_strings(mcp_image_build_t *build,
-    const mcp_str_t *strings, size_t n);
 static void mcp_image_add_slot(mcp_image_build_t *build,
     mcp_image_table_e slots, uint64_t hash, uint32_t record);
-
-
-static const mcp_image_limits_t  no_limits = { MCP_IMAGE_NONE,
-                                               MCP_IMAGE_NONE };
 
 
 int
@@ -261,7 +219,7 @@ mcp_image_add_tenant(mcp_image_build_t *build, const mcp_tenant_t *tenant)
                                             tenant->nallowed_origins);
     record->quotas = tenant->quotas;
     record->row = MCP_IMAGE_NONE;
-    record->limits = no_limits;
+    record->limits = mcp_image_no_limits;
     record->enabled = tenant->enabled;
 
     if (build->image) {
@@ -342,14 +300,11 @@ mcp_image_add_server(mcp_image_build_t *build, uint32_t tenant,
                                                server->upstream_name.data,
                                                server->upstream_name.len);
     record->headers = mcp_image_add_headers(build, server);
-    record->tools_allow = mcp_image_add_strings(build, server->tools_allow,
-                                                server->ntools_allow);
-    record->tools_deny = mcp_image_add_strings(build, server->tools_deny,
-                                               server->ntools_deny);
-    record->has_tools_allow = server->has_tools_allow;
+    record->tool_limits = mcp_image_add_tool_limits(build, owner, server);
+    mcp_image_add_rules(build, server->rules, record->rules);
     record->quotas = server->quotas;
     record->row = MCP_IMAGE_NONE;
-    record->limits = no_limits;
+    record->limits = mcp_image_no_limits;
     record->tenant = tenant;
     record->runtime = server->runtime;
     record->tls = server->nurls ? server->urls[0].tls : false;
@@ -464,11 +419,12 @@ mcp_image_add_key(mcp_image_build_t *build, uint32_t tenant,
 
     record->name = mcp_image_add_text(build, key->name.data, key->name.len);
     record->servers = mcp_image_add_references(build, tenant, key);
+    mcp_image_add_rules(build, key->rules, record->rules);
     record->tenant = tenant;
     record->enabled = key->enabled;
     record->narrowed = key->narrowed;
     record->quotas = key->quotas;
-    record->limits = no_limits;
+    record->limits = mcp_image_no_limits;
     record->not_before = key->not_before;
     record->expires_at = key->expires_at;
 
@@ -536,7 +492,7 @@ mcp_image_reference_compare(const void *one, const void *two)
 }
 
 
-static void *
+void *
 mcp_image_add_record(mcp_image_build_t *build, mcp_image_table_e table)
 {
     uint64_t  n;
@@ -552,7 +508,7 @@ mcp_image_add_record(mcp_image_build_t *build, mcp_image_table_e table)
 }
 
 
-static mcp_image_str_t
+mcp_image_str_t
 mcp_image_add_text(mcp_image_build_t *build, const char *data, size_t len)
 {
     mcp_image_str_t  text;
@@ -583,68 +539,7 @@ mcp_image_add_text(mcp_image_build_t *build, const char *data, size_t len)
 }
 
 
-static mcp_image_str_t
-mcp_image_add_headers(mcp_image_build_t *build, const mcp_server_t *server)
-{
-    char                *p;
-    size_t               i;
-    uint64_t             len;
-    mcp_image_str_t      text;
-    const mcp_header_t  *header;
-
-    len = 0;
-
-    for (i = 0; i < server->nheaders; i++) {
-        header = &server->headers[i];
-
-        if (header->value.data == NULL) {
-            continue;
-        }
-
-        if (header->name.len > UINT32_MAX || header->value.len > UINT32_MAX) {
-            build->too_large = true;
-            return mcp_image_add_text(build, NULL, 0);
-        }
-
-        len += (uint64_t) header->name.len + header->value.len
-               + sizeof(": " "\r\n") - 1;
-    }
-
-    text = mcp_image_add_text(build, NULL, len);
-
-    if (build->image == NULL) {
-        return text;
-    }
-
-    p = (char *) build->image + text.offset;
-
-    for (i = 0; i < server->nheaders; i++) {
-        header = &server->headers[i];
-
-        if (header->value.data) {
-            p = mcp_image_append(p, header->name.data, header->name.len);
-            p = mcp_image_append(p, ": ", sizeof(": ") - 1);
-            p = mcp_image_append(p, header->value.data, header->value.len);
-            p = mcp_image_append(p, "\r\n", sizeof("\r\n") - 1);
-        }
-    }
-
-    return text;
-}
-
-
-static char *
-mcp_image_append(char *p, const char *data, size_t len)
-{
-    if (len) {
-        memcpy(p, data, len);
-    }
-
-    return p + len;
-}
-
-
-static mcp_image_range_t
+mcp_image_range_t
 mcp_image_add_strings(mcp_image_build_t *build, const mcp_str_t *strings,
     size_t n)
 {

@@ -14,7 +14,7 @@
 
 
 /* Raise it with every change of what a field means. */
-#define MCP_IMAGE_LAYOUT      3
+#define MCP_IMAGE_LAYOUT      4
 
 #define MCP_IMAGE_MAGIC       "mcpimage"
 #define MCP_IMAGE_MAGIC_LEN   8
@@ -36,6 +36,7 @@ typedef enum {
     MCP_IMAGE_SERVERS,
     MCP_IMAGE_ENDPOINTS,
     MCP_IMAGE_STRINGS,          /* mcp_image_str_t */
+    MCP_IMAGE_TOOL_LIMITS,
     MCP_IMAGE_REFERENCES,       /* uint32_t, servers; sorted for each key */
     MCP_IMAGE_TENANT_SLOTS,
     MCP_IMAGE_KEY_SLOTS,

@@ -28,6 +28,9 @@ static bool mcp_image_records_fit(const mcp_image_t *image);
 static void mcp_image_check_tenants(mcp_image_check_t *check);
 static void mcp_image_check_keys(mcp_image_check_t *check);
 static void mcp_image_check_servers(mcp_image_check_t *check);
+static void mcp_image_check_rules(mcp_image_check_t *check,
+    const mcp_image_rules_t *rules);
+static void mcp_image_check_tool_limits(mcp_image_check_t *check);
 static void mcp_image_check_endpoints(mcp_image_check_t *check);
 static void mcp_image_check_strings(mcp_image_check_t *check);
 static void mcp_image_check_indexes(mcp_image_check_t *check,
@@ -57,6 +60,9 @@ mcp_image_record_size(mcp_image_table_e table)
 
     case MCP_IMAGE_STRINGS:
         return sizeof(mcp_image_str_t);
+
+    case MCP_IMAGE_TOOL_LIMITS:
+        return sizeof(mcp_image_tool_limit_t);
 
     case MCP_IMAGE_TEXT:
         return sizeof(char);
@@ -182,6 +188,7 @@ mcp_image_records_fit(const mcp_image_t *image)
     mcp_image_check_tenants(&check);
     mcp_image_check_keys(&check);
     mcp_image_check_servers(&check);
+    mcp_image_check_tool_limits(&check);
     mcp_image_check_endpoints(&check);
     mcp_image_check_strings(&check);
 
@@ -229,6 +236,7 @@ mcp_image_check_keys(mcp_image_check_t *check)
 
         mcp_image_check_text(check, &key->name);
         mcp_image_check_range(check, &key->servers, MCP_IMAGE_REFERENCES);
+        mcp_image_check_rules(check, key->rules);
         check->bad |= key->tenant >= mcp_image_ntenants(check->image);
         check->bad |= key->identity == 0;
     }
@@ -251,15 +259,43 @@ mcp_image_check_servers(mcp_image_check_t *check)
         mcp_image_check_text(check, &server->upstream_name);
         mcp_image_check_text(check, &server->headers);
         mcp_image_check_range(check, &server->tags, MCP_IMAGE_STRINGS);
-        mcp_image_check_range(check, &server->tools_allow,
-                              MCP_IMAGE_STRINGS);
-        mcp_image_check_range(check, &server->tools_deny, MCP_IMAGE_STRINGS);
+        mcp_image_check_rules(check, server->rules);
+        mcp_image_check_range(check, &server->tool_limits,
+                              MCP_IMAGE_TOOL_LIMITS);
         mcp_image_check_range(check, &server->endpoints,
                               MCP_IMAGE_ENDPOINTS);
         check->bad |= server->tenant >= mcp_image_ntenants(check->image);
         check->bad |= server->runtime > MCP_RUNTIME_K8S_SERVICE;
         check->bad |= server->status > MCP_SERVER_QUOTA_EXCEEDED;
         check->bad |= server->identity == 0;
+    }
+}
+
+
+static void
+mcp_image_check_rules(mcp_image_check_t *check,
+    const mcp_image_rules_t *rules)
+{
+    size_t  i;
+
+    for (i = 0; i < MCP_KINDS; i++) {
+        mcp_image_check_range(check, &rules[i].allow, MCP_IMAGE_STRINGS);
+        mcp_image_check_range(check, &rules[i].deny, MCP_IMAGE_STRINGS);
+    }
+}
+
+
+static void
+mcp_image_check_tool_limits(mcp_image_check_t *check)
+{
+    uint32_t                       i;
+    const mcp_image_tool_limit_t  *limit;
+
+    for (i = 0; i < mcp_image_ntool_limits(check->image); i++) {
+        limit = mcp_image_tool_limit(check->image, i);
+
+        mcp_image_check_text(check, &limit->match);
+        check->bad |= limit->identity == 0;
     }
 }
 

@@ -136,14 +136,16 @@ mcp_image_visit_servers(mcp_image_t *image, mcp_image_visit_t *visit)
 static void
 mcp_image_visit_limits(mcp_image_t *image, mcp_image_visit_t *visit)
 {
-    uint32_t             i;
-    mcp_image_key_t     *keys;
-    mcp_image_tenant_t  *tenants;
-    mcp_image_server_t  *servers;
+    uint32_t                 i;
+    mcp_image_key_t         *keys;
+    mcp_image_tenant_t      *tenants;
+    mcp_image_server_t      *servers;
+    mcp_image_tool_limit_t  *tools;
 
     tenants = mcp_image_writable(image, MCP_IMAGE_TENANTS);
     keys = mcp_image_writable(image, MCP_IMAGE_KEYS);
     servers = mcp_image_writable(image, MCP_IMAGE_SERVERS);
+    tools = mcp_image_writable(image, MCP_IMAGE_TOOL_LIMITS);
 
     for (i = 0; i < image->tables[MCP_IMAGE_TENANTS].count; i++) {
         mcp_image_visit_limit(visit, &tenants[i].limits, tenants[i].identity,
@@ -158,6 +160,11 @@ mcp_image_visit_limits(mcp_image_t *image, mcp_image_visit_t *visit)
     for (i = 0; i < image->tables[MCP_IMAGE_SERVERS].count; i++) {
         mcp_image_visit_limit(visit, &servers[i].limits, servers[i].identity,
                               &servers[i].quotas, false);
+    }
+
+    for (i = 0; i < image->tables[MCP_IMAGE_TOOL_LIMITS].count; i++) {
+        mcp_image_visit_limit(visit, &tools[i].limits, tools[i].identity,
+                              &tools[i].quotas, false);
     }
 }
 

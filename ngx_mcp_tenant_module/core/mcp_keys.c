@@ -7,6 +7,7 @@
 #include "mcp_keys.h"
 #include "mcp_field.h"
 #include "mcp_key.h"
+#include "mcp_rules.h"
 #include "mcp_text.h"
 
 #include <string.h>
@@ -22,6 +23,9 @@ enum {
     MCP_KEYS_EXPIRES_AT,
     MCP_KEYS_ENABLED,
     MCP_KEYS_SERVERS,
+    MCP_KEYS_TOOLS,
+    MCP_KEYS_RESOURCES,
+    MCP_KEYS_PROMPTS,
     MCP_KEYS_QUOTAS,
     MCP_KEYS_KEYS
 };
@@ -52,6 +56,9 @@ static const mcp_field_t  mcp_keys_keys[] = {
     { "expires_at", NULL, NULL },
     { "enabled", NULL, NULL },
     { "servers", NULL, NULL },
+    { "tools", NULL, NULL },
+    { "resources", NULL, NULL },
+    { "prompts", NULL, NULL },
     { "quotas", NULL, NULL }
 };
 
@@ -104,6 +111,7 @@ static void
 mcp_keys_one(mcp_load_t *load, const mcp_yaml_node_t *node,
     mcp_set_t *digests, mcp_set_t *names, mcp_key_t *key)
 {
+    mcp_kind_e              kind;
     const mcp_yaml_node_t  *v[MCP_KEYS_KEYS];
 
     key->mark = mcp_load_mark(load, node);
@@ -136,6 +144,13 @@ mcp_keys_one(mcp_load_t *load, const mcp_yaml_node_t *node,
         (void) mcp_field_words(load, v[MCP_KEYS_SERVERS],
                                &mcp_keys_server_words, &key->servers,
                                &key->nservers);
+    }
+
+    for (kind = 0; kind < MCP_KINDS; kind++) {
+        if (v[MCP_KEYS_TOOLS + kind]) {
+            mcp_rules_read(load, v[MCP_KEYS_TOOLS + kind], kind, NULL,
+                           &key->rules[kind]);
+        }
     }
 
     if (v[MCP_KEYS_QUOTAS]) {

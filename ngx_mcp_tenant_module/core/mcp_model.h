@@ -17,6 +17,9 @@
 #define MCP_KEY_DIGEST_LEN       32
 #define MCP_SERVER_URLS_MAX      16
 
+#define MCP_RULES_NAME_MAX_LEN   128
+#define MCP_RULES_URI_MAX_LEN    1024
+
 
 /* Zero means that the file sets no such limit. */
 typedef struct {
@@ -28,6 +31,34 @@ typedef struct {
 } mcp_quotas_t;
 
 
+/* What rules are about. */
+typedef enum {
+    MCP_KIND_TOOLS,
+    MCP_KIND_RESOURCES,
+    MCP_KIND_PROMPTS,
+    MCP_KINDS
+} mcp_kind_e;
+
+
+/* Patterns of names or URIs (mcp_glob.h).  has_allow: only those of allow. */
+typedef struct {
+    bool           has_allow;
+    mcp_str_t     *allow;
+    size_t         nallow;
+    mcp_str_t     *deny;
+    size_t         ndeny;
+} mcp_rules_t;
+
+
+/* quotas: rate, burst and max_concurrent_requests only, not all zero */
+typedef struct {
+    mcp_mark_t     mark;
+    mcp_str_t      match;
+    mcp_quotas_t   quotas;
+} mcp_tool_limit_t;
+
+
+/* rules: narrow those of the servers */
 typedef struct {
     mcp_mark_t     mark;
     mcp_str_t      name;
@@ -38,6 +69,7 @@ typedef struct {
     bool           narrowed;                /* "servers" was given */
     mcp_str_t     *servers;
     size_t         nservers;
+    mcp_rules_t    rules[MCP_KINDS];
     mcp_quotas_t   quotas;
 } mcp_key_t;
 
@@ -117,11 +149,9 @@ typedef struct {
     mcp_str_t          upstream_name;
     mcp_str_t          upstream_path;
     mcp_kubernetes_t  *kubernetes;
-    mcp_str_t         *tools_allow;
-    size_t             ntools_allow;
-    mcp_str_t         *tools_deny;
-    size_t             ntools_deny;
-    bool               has_tools_allow;
+    mcp_rules_t        rules[MCP_KINDS];
+    mcp_tool_limit_t  *tool_limits;
+    size_t             ntool_limits;
     mcp_quotas_t       quotas;
 } mcp_server_t;
 

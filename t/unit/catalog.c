@@ -81,8 +81,8 @@ static const config_case_t  cases[] = {
       "an unknown key of a server",
       SERVER("runtim: {}"),
       "a.yaml:4:5: found the unknown key \"runtim\" in a server, expected "
-      "one of: id, display_name, description, tags, runtime, tools, quotas "
-      "(did you mean \"runtime\"?)\n"
+      "one of: id, display_name, description, tags, runtime, tools, "
+      "resources, prompts, quotas (did you mean \"runtime\"?)\n"
     },
     {
       "a description of some lines",
@@ -121,7 +121,57 @@ static const config_case_t  cases[] = {
       "visible ASCII characters such as read_*\n"
       "a.yaml:4:49: found a text as deny, expected a list (- item)\n"
       "a.yaml:4:52: found the unknown key \"other\" in tools, expected one "
-      "of: allow, deny\n"
+      "of: allow, deny, limits\n"
+    },
+    {
+      "resources and prompts",
+      SERVER("resources: {allow: [\"a:\", \"a/../*\"], limits: []}\n"
+             "    prompts: {deny: [a, a], allow: []}"),
+      "a.yaml:4:31: found \"a/../*\" as a resource pattern, expected 1 to 1024 "
+      "visible ASCII characters such as file:///docs/*, without \"\\\" and "
+      "\"..\"\n"
+      "a.yaml:4:42: found limits here, expected it in the tools of a server "
+      "only\n"
+      "a.yaml:5:25: found \"a\" again, expected a prompt pattern once: it "
+      "stands in line 5 already\n"
+    },
+    {
+      "limits of tools",
+      SERVER("tools:\n"
+             "      limits:\n"
+             "        - {match: \"a*\", requests_per_second: 0.5, burst: 2}\n"
+             "        - {match: b, max_concurrent_requests: 1}"),
+      ""
+    },
+    {
+      "wrong limits of tools",
+      SERVER("tools:\n"
+             "      limits:\n"
+             "        - {match: a, requests_per_second: 0}\n"
+             "        - {match: a, max_concurrent_requests: 1}\n"
+             "        - {match: \"b c\", burst: 1}\n"
+             "        - {match: d, max_streams: 1}\n"
+             "        - {requests_per_second: 1}\n"
+             "        - a"),
+      "a.yaml:6:43: found \"0\" as requests_per_second, expected a number from "
+      "0.001 to 1000000 with at most 3 decimals\n"
+      "a.yaml:7:19: found \"a\" again, expected one limit for it: it stands "
+      "in line 6 already\n"
+      "a.yaml:8:11: found a limit that limits nothing, expected "
+      "requests_per_second or max_concurrent_requests\n"
+      "a.yaml:8:19: found \"b c\" as match, expected 1 to 128 visible ASCII "
+      "characters such as read_*\n"
+      "a.yaml:8:26: found burst alone, expected it with requests_per_second, "
+      "whose excess it lets through\n"
+      "a.yaml:9:11: found a limit that limits nothing, expected "
+      "requests_per_second or max_concurrent_requests\n"
+      "a.yaml:9:22: found the unknown key \"max_streams\" in a limit, "
+      "expected one of: match, requests_per_second, burst, "
+      "max_concurrent_requests\n"
+      "a.yaml:10:11: found a limit without \"match:\", expected the tools it "
+      "is for, such as \"match: search_*\"\n"
+      "a.yaml:11:11: found a text as a limit, expected a mapping (key: "
+      "value)\n"
     },
     {
       "quotas of a server",

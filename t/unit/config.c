@@ -320,8 +320,9 @@ good_servers(const mcp_tenant_t *tenant)
     ok(server->urls[0].tls, "over TLS");
     is_str(server->headers[0].value.data, "Bearer s3cret", "a variable");
     is_str(server->headers[1].value.data, "from-file$$", "a file");
-    ok(server->has_tools_allow && server->ntools_allow == 1
-       && server->ntools_deny == 1, "tools");
+    ok(server->rules[MCP_KIND_TOOLS].has_allow
+       && server->rules[MCP_KIND_TOOLS].nallow == 1
+       && server->rules[MCP_KIND_TOOLS].ndeny == 1, "tools");
 
     good_pods(&tenant->servers[1]);
 

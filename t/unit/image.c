@@ -11,7 +11,6 @@
 static void test_records(void);
 static void test_lookups(void);
 static void test_reach(void);
-static void test_tools(void);
 static void test_many(void);
 
 
@@ -21,7 +20,6 @@ main(void)
     test_records();
     test_lookups();
     test_reach();
-    test_tools();
     test_many();
 
     free(built);
@@ -189,99 +187,6 @@ test_reach(void)
        "a key narrowed to nothing reaches nothing");
     ok(!mcp_image_key_reaches(image, mcp_image_key(image, 3), 0),
        "another tenant's key does not reach the server");
-}
-
-
-static void
-test_tools(void)
-{
-    size_t                     i, allowed;
-    mcp_str_t                  pattern;
-    const mcp_image_t         *image;
-    const mcp_image_server_t  *server;
-
-    static const struct {
-        const char  *pattern;
-        const char  *name;
-        bool         matches;
-    } globs[] = {
-        { "read", "read", true },
-        { "read", "reads", false },
-        { "read", "rea", false },
-        { "read", "Read", false },
-        { "read", "", false },
-        { "", "", true },
-        { "", "a", false },
-        { "*", "", true },
-        { "*", "anything", true },
-        { "**", "anything", true },
-        { "read_*", "read_", true },
-        { "read_*", "read_file", true },
-        { "read_*", "write_read_file", false },
-        { "read_*", "read", false },
-        { "*_file", "read_file", true },
-        { "*_file", "_file", true },
-        { "*_file", "file", false },
-        { "*_file", "read_file_", false },
-        { "a*a", "a", false },
-        { "a*a", "aa", true },
-        { "a*b*c", "abc", true },
-        { "a*b*c", "axxbxxc", true },
-        { "a*b*c", "acb", false },
-        { "*ab*ab*", "ab", false },
-        { "*ab*ab*", "abab", true },
-        { "*ab*ab", "abxab", true },
-        { "*aab", "aaab", true },
-        { "*ab*b", "ab", false },
-        { "?", "a", false },
-        { "[a]", "a", false }
-    };
-
-    b_servers[0].tools_deny = &pattern;
-
-    for (i = 0; i < sizeof(globs) / sizeof(globs[0]); i++) {
-
-        pattern.data = globs[i].pattern;
-        pattern.len = strlen(pattern.data);
-
-        image = build(&config);
-        server = mcp_image_server(image, 5);
-        allowed = mcp_image_tool_allowed(image, server, globs[i].name,
-                                         strlen(globs[i].name));
-
-        ok(allowed == !globs[i].matches, "'%s' %s '%s'", globs[i].pattern,
-           globs[i].matches ? "is" : "is not", globs[i].name);
-    }
-
-    b_servers[0].tools_deny = deny_patterns;
-
-    image = build(&config);
-    server = mcp_image_server(image, 0);
-
-    ok(mcp_image_has_tool_policy(server), "allow and deny are a policy");
-    ok(mcp_image_tool_allowed(image, server, "read_file", 9), "allowed");
-    ok(mcp_image_tool_allowed(image, server, "list", 4), "allowed too");
-    ok(!mcp_image_tool_allowed(image, server, "write", 5), "not allowed");
-    ok(!mcp_image_tool_allowed(image, server, "read_secret", 11),
-       "deny wins");
-
-    server = mcp_image_server(image, 4);
-
-    ok(mcp_image_has_tool_policy(server), "an empty allow is a policy");
-    ok(!mcp_image_tool_allowed(image, server, "read", 4),
-       "an empty allow allows nothing");
-
-    server = mcp_image_server(image, 5);
-
-    ok(mcp_image_has_tool_policy(server), "deny alone is a policy");
-    ok(mcp_image_tool_allowed(image, server, "read", 4),
-       "deny alone allows the rest");
-
-    server = mcp_image_server(image, 6);
-
-    ok(!mcp_image_has_tool_policy(server), "no policy");
-    ok(mcp_image_tool_allowed(image, server, "a_secret", 8),
-       "no policy allows everything");
 }
 
 

@@ -31,6 +31,12 @@ static mcp_str_t  tags[] = { S("search"), S("docs") };
 static mcp_str_t  origins[] = { S("https://a.example.com") };
 static mcp_str_t  allow_patterns[] = { S("read_*"), S("list") };
 static mcp_str_t  deny_patterns[] = { S("*_secret") };
+static mcp_str_t  uri_patterns[] = { S("file:///docs/*"), S("db://Rows/%20*") };
+static mcp_str_t  deny_uris[] = { S("file:///docs/private/*"),
+                                  S("file:///docs/hidden") };
+static mcp_str_t  prompt_patterns[] = { S("hello*") };
+static mcp_str_t  key_patterns[] = { S("read_a*"), S("*_secret"),
+                                     S("write") };
 static mcp_str_t  reachable[] = { S("shared"), S("nowhere"), S("search") };
 
 static mcp_url_t  search_urls[] = {
@@ -63,6 +69,11 @@ static mcp_url_t  plain_urls[] = {
       .path = S("/b") }
 };
 
+static mcp_tool_limit_t  tool_limits[] = {
+    { .match = S("read_a*"), .quotas = { 0, 1, 0, 0, 0 } },
+    { .match = S("read_*"), .quotas = { 0, 0, 0, 2, 500 } }
+};
+
 static mcp_kubernetes_t  always = { .activation = MCP_ACTIVATION_ALWAYS };
 static mcp_kubernetes_t  on_demand = {
     .activation = MCP_ACTIVATION_ON_DEMAND
@@ -73,8 +84,9 @@ static mcp_server_t  a_servers[] = {
       .description = S("Finds things"), .tags = tags, .ntags = 2,
       .runtime = MCP_RUNTIME_REMOTE, .urls = search_urls, .nurls = 2,
       .headers = search_headers, .nheaders = 3,
-      .tools_allow = allow_patterns, .ntools_allow = 2,
-      .has_tools_allow = true, .tools_deny = deny_patterns, .ntools_deny = 1,
+      .rules[MCP_KIND_TOOLS] = { true, allow_patterns, 2, deny_patterns, 1 },
+      .rules[MCP_KIND_RESOURCES] = { true, uri_patterns, 2, deny_uris, 2 },
+      .tool_limits = tool_limits, .ntool_limits = 2,
       .quotas = { 0, 10, 0, 3, 2500 } },
     { .id = S("demand"), .runtime = MCP_RUNTIME_KUBERNETES,
       .kubernetes = &on_demand, .urls = pods_urls, .nurls = 1 },
@@ -83,12 +95,14 @@ static mcp_server_t  a_servers[] = {
     { .id = S("legacy"), .runtime = MCP_RUNTIME_UPSTREAM,
       .upstream_name = S("legacy_servers"), .upstream_path = S("/old") },
     { .id = S("shared"), .runtime = MCP_RUNTIME_K8S_SERVICE,
-      .urls = shared_urls, .nurls = 1, .has_tools_allow = true }
+      .urls = shared_urls, .nurls = 1,
+      .rules[MCP_KIND_TOOLS] = { .has_allow = true } }
 };
 
 static mcp_server_t  b_servers[] = {
     { .id = S("search"), .runtime = MCP_RUNTIME_REMOTE, .urls = plain_urls,
-      .nurls = 1, .tools_deny = deny_patterns, .ntools_deny = 1 },
+      .nurls = 1,
+      .rules[MCP_KIND_TOOLS] = { .deny = deny_patterns, .ndeny = 1 } },
     { .id = S("other"), .runtime = MCP_RUNTIME_REMOTE, .urls = plain_urls,
       .nurls = 1 }
 };
@@ -97,7 +111,9 @@ static mcp_key_t  a_keys[] = {
     { .name = S("production"), .digest = { 1, 2, 3 }, .enabled = true,
       .not_before = 100, .expires_at = 200, .quotas = { 0, 5, 0, 6, 7 } },
     { .name = S("narrow"), .digest = { 4, 5, 6 }, .enabled = true,
-      .narrowed = true, .servers = reachable, .nservers = 3 },
+      .narrowed = true, .servers = reachable, .nservers = 3,
+      .rules[MCP_KIND_TOOLS] = { true, key_patterns, 3, NULL, 0 },
+      .rules[MCP_KIND_PROMPTS] = { .deny = prompt_patterns, .ndeny = 1 } },
     { .name = S("nothing"), .digest = { 7 }, .narrowed = true }
 };
 

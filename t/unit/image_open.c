@@ -4,11 +4,14 @@
 
 #include "image_fixture.h"
 #include "mcp_image_layout.h"
+#include "mcp_policy.h"
 
 
 static void test_damage(void);
 static void test_forged(void);
 static void use_everything(const mcp_image_t *image);
+static size_t use_policy(const mcp_image_t *image,
+    const mcp_image_server_t *server);
 
 
 int
@@ -164,7 +167,7 @@ use_everything(const mcp_image_t *image)
             server = mcp_image_server(image, tenant->servers.first + j);
             text = text_of(image, &server->id);
             sum += mcp_image_server_find(image, i, text.data, text.len);
-            sum += mcp_image_tool_allowed(image, server, "read_x", 6);
+            sum += use_policy(image, server);
             sum += text_of(image, &server->headers).len;
             sum += text_of(image, &server->path).len;
         }
@@ -181,4 +184,29 @@ use_everything(const mcp_image_t *image)
     if (sum == 1) {
         printf("# so that nothing is left out\n");
     }
+}
+
+
+/* Each kind, of the server and of every key, whosesoever. */
+static size_t
+use_policy(const mcp_image_t *image, const mcp_image_server_t *server)
+{
+    size_t        sum;
+    uint32_t      i;
+    mcp_kind_e    kind;
+    mcp_policy_t  policy = { image, server, NULL };
+
+    sum = 0;
+
+    for (i = 0; i <= mcp_image_nkeys(image); i++) {
+        policy.key = i ? mcp_image_key(image, i - 1) : NULL;
+
+        for (kind = 0; kind < MCP_KINDS; kind++) {
+            sum += mcp_policy_allows(&policy, kind, "read_x", 6);
+        }
+
+        sum += mcp_policy_tool_limit(&policy, "read_x", 6);
+    }
+
+    return sum;
 }

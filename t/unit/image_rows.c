@@ -74,10 +74,13 @@ test_assigned(void)
     is_int(mcp_image_server(image, n - 1)->row, 200 + n - 1,
            "a server knows its row");
 
-    /* three tenants, team-a's streams, one key and one server with quotas */
+    /*
+     * three tenants, team-a's streams, one key and one server with quotas, two
+     * limits of tools
+     */
 
     n = mcp_image_rows(built, MCP_IMAGE_ROWS_LIMITS, identities);
-    is_int((long long) n, 6, "limits are those that the quotas set");
+    is_int((long long) n, 8, "limits are those that the quotas set");
 
     for (i = 0; i < n; i++) {
         rows[i] = (uint32_t) (100 + i);
@@ -101,6 +104,8 @@ test_assigned(void)
            "a tenant without quotas has one to be counted in");
     ok(mcp_image_tenant(image, 1)->limits.streams == MCP_IMAGE_NONE,
        "but none for streams");
+    is_int(mcp_image_tool_limit(image, 1)->limits.requests, 107,
+           "a limit of tools knows its row");
     is_int((long long) mcp_image_epoch(image), 30, "seal sets the epoch");
     is_int((long long) mcp_image_generation(image), 40,
            "and the generation");

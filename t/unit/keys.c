@@ -269,6 +269,23 @@ static const config_case_t  cases[] = {
       "requests_per_second, burst\n"
     },
     {
+      "rules of a key",
+      TENANT("api_keys:\n"
+             "      - key_hash: \"sha256:0123456789abcdef0123456789abcdef"
+             "0123456789abcdef0123456789abcdef\"\n"
+             "        name: k\n"
+             "        tools: {allow: [\"read_*\"], limits: []}\n"
+             "        resources: {deny: [a b]}\n"
+             "        prompts: []"),
+      "tenants.yaml:6:36: found limits here, expected it in the tools of a "
+      "server only\n"
+      "tenants.yaml:7:28: found \"a b\" as a resource pattern, expected 1 to "
+      "1024 visible ASCII characters such as file:///docs/*, without \"\\\" "
+      "and \"..\"\n"
+      "tenants.yaml:8:18: found a list as prompts, expected a mapping (key: "
+      "value)\n"
+    },
+    {
       "a negative number",
       TENANT("quotas: {max_servers: -1}"),
       "tenants.yaml:3:27: found \"-1\" as max_servers, expected a whole "
