@@ -75,6 +75,9 @@ $(OBJ)/core.a: $(CORE_OBJS)
 	@rm -f $@
 	@ar rcs $@ $^
 
+# A reader of JSON that is not ours, to compare with.
+$(OBJ)/t/unit/filter_model: LIBS += -ljansson
+
 $(OBJ)/t/unit/%: $(OBJ)/t/unit/%.o $(OBJ)/core.a
 	@$(LINK) -o $@ $^ $(LIBS)
 
