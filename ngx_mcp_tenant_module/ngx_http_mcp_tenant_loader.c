@@ -170,7 +170,8 @@ ngx_http_mcp_tenant_loader_adopt(ngx_http_mcp_tenant_main_conf_t *mtmcf)
 
     sh = mtmcf->shm_zone->data;
 
-    lock = ngx_http_mcp_tenant_state_lock(mtmcf, NGX_LOG_ERR, ngx_cycle->log);
+    lock = ngx_http_mcp_tenant_state_lock(mtmcf, NGX_LOG_WARN,
+                                          ngx_cycle->log);
     if (lock == NGX_INVALID_FILE) {
         return;
     }
@@ -180,7 +181,7 @@ ngx_http_mcp_tenant_loader_adopt(ngx_http_mcp_tenant_main_conf_t *mtmcf)
     {
         (void) ngx_http_mcp_tenant_state_write(mtmcf, mtmcf->block,
                                                mcp_image_size(mtmcf->image),
-                                               NGX_LOG_ERR, ngx_cycle->log);
+                                               NGX_LOG_WARN, ngx_cycle->log);
     }
 
     (void) ngx_close_file(lock);

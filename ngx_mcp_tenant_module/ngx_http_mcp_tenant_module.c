@@ -298,7 +298,9 @@ ngx_http_mcp_tenant_init_module(ngx_cycle_t *cycle)
     mtmcf = ngx_http_cycle_get_module_main_conf(cycle,
                                                 ngx_http_mcp_tenant_module);
 
-    if (mtmcf == NULL || mtmcf->shm_zone == NULL || mtmcf->image == NULL) {
+    if (mtmcf == NULL || mtmcf->shm_zone == NULL || mtmcf->image == NULL
+        || ngx_test_config)
+    {
         return NGX_OK;
     }
 

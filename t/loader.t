@@ -300,3 +300,48 @@ $main::catalog
 the master process is gone, exiting
 --- no_error_log
 [crit]
+
+
+
+=== waiting for a generation ends when every worker serves it
+--- catalog_a eval
+$main::catalog
+--- dialog
+    my ($code, $status) = status_json();
+    my $next = $status->{config}{generation} + 1;
+    my $waiting = send_call('', method => 'GET',
+                            path => "/status?wait=$next&timeout=60000");
+
+    write_file('catalogs/a.yaml', $main::catalog =~ s/id: one/id: two/r);
+
+    my $answer = read_answer($waiting);
+    is($answer->{status}, 200, 'it has come');
+
+    $status = decode_json($answer->{body});
+    is_deeply([map { $_->{generation} >= $next ? 1 : 0 }
+               @{$status->{processes}}], [1, 1], 'in both workers');
+    is($status->{loader}{state}, 'ok', 'the loader is well');
+
+    my ($worker) = processes(qr/worker process/);
+
+    kill 'STOP', $worker->{pid};
+    write_file('catalogs/a.yaml', $main::catalog);
+
+    ($code) = status_json(path => '/status?wait=' . ($next + 1)
+                                  . '&timeout=1000');
+    is($code, 202, 'a worker that is stopped does not serve it');
+    kill 'CONT', $worker->{pid};
+    ($code) = status_json(path => '/status?wait=' . ($next + 1)
+                                  . '&timeout=60000');
+    is($code, 200, 'until it goes on');
+
+    # a client that leaves while it waits
+
+    $waiting = send_call('', method => 'GET',
+                         path => '/status?wait=1000&timeout=60000');
+    close($waiting);
+    is(call('one')->{status}, 200, 'others are served');
+--- no_error_log
+[error]
+[alert]
+[crit]
