@@ -437,7 +437,7 @@ servers:
     is(status('one'), 503, 'whatever is asked') for 1 .. 10;
 
     my %told;
-    $told{$1}++ while error_log() =~ /(\d+)\#.*tenants\.img" cannot be used/g;
+    $told{$_}++ for error_log() =~ /(\d+)\#.*tenants\.img" cannot be used/g;
     is_deeply([grep { $_ > 1 } values %told], [], 'each worker tells it once');
 
     write_file('catalogs/a.yaml', catalog(three => '/echo'));
