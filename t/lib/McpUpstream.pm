@@ -16,6 +16,8 @@ package McpUpstream;
 #                          system's
 #   server                 added to the server block
 #   dialog                 Perl code that runs while NGINX does
+#   alerts                 pieces of text, one a line: each must stand in what
+#                          the log has of [alert] and [emerg], and nothing else
 
 use strict;
 use warnings;
@@ -87,15 +89,15 @@ add_block_preprocessor(sub {
                           $block->error_log =~ s/\n +(?=\S)/ /gr);
     }
 
-    # what NGINX says when it refuses to start is expected, not to be shown
+    # what NGINX says when it refuses to start is expected, not to be shown,
+    # like what a dialog brings about
 
     if (defined $block->must_die) {
-        my $expected = $block->error_log // '';
-
         $block->set_value('suppress_stderr', '');
-        $block->set_value('error_log', ['[emerg]', ref $expected eq 'ARRAY'
-            ? @$expected : ref $expected ? $expected
-            : split /\n+/, $expected]);
+        expect_log($block, '[emerg]');
+
+    } elsif (defined $block->alerts) {
+        expect_log($block, qr/\[alert\]|\[emerg\]/);
     }
 
     if (!defined $block->must_die && !defined $block->request) {
@@ -124,7 +126,38 @@ add_response_body_check(sub {
     if (!eval { mock('fresh') if $mock_pid; $code->($block); 1 }) {
         Test::More::fail($block->name . " - dialog died: $@");
     }
+
+    check_alerts($block) if defined $block->alerts;
 });
+
+
+# Adds to the section error_log of a block, which may have any form.
+sub expect_log {
+    my ($block, $more) = @_;
+    my $log = $block->error_log // '';
+
+    $block->set_value('error_log', [
+        ref $log eq 'ARRAY' ? @$log : ref $log ? $log : split(/\n+/, $log),
+        $more,
+    ]);
+}
+
+
+sub check_alerts {
+    my ($block) = @_;
+    my @expected = split /\n/, $block->alerts;
+    my @lines = grep { /\[(?:alert|emerg)\]/ } split /\n/, error_log();
+
+    for my $text (@expected) {
+        Test::More::ok((grep { index($_, $text) >= 0 } @lines),
+                       $block->name . " - alert: $text");
+    }
+
+    Test::More::is_deeply([grep {
+        my $line = $_;
+        !grep { index($line, $_) >= 0 } @expected;
+    } @lines], [], $block->name . ' - no other alerts');
+}
 
 
 sub dialog_line {
