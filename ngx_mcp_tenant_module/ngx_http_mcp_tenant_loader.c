@@ -113,15 +113,6 @@ ngx_http_mcp_tenant_loader_manager(void *data)
 
     (void) signal(SIGCHLD, SIG_DFL);
 
-    /* without its master it would write into the folder of the next one */
-
-    if (getppid() != ngx_parent) {
-        ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
-                      "the master process is gone, exiting");
-        ngx_quit = 1;
-        return 0;
-    }
-
     if (ngx_http_mcp_tenant_loader_wake.handler == NULL) {
         ngx_http_mcp_tenant_loader_start(mtmcf);
     }
@@ -328,6 +319,19 @@ ngx_http_mcp_tenant_loader_look(ngx_http_mcp_tenant_main_conf_t *mtmcf)
     ngx_http_mcp_tenant_shctx_t  *sh;
 
     sh = mtmcf->shm_zone->data;
+
+    /* without its master it would write into the folder of the next one */
+
+    if (getppid() != ngx_parent) {
+
+        if (!ngx_quit) {
+            ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
+                          "the master process is gone, exiting");
+        }
+
+        ngx_quit = 1;
+        return;
+    }
 
     /* a newer configuration of NGINX has a loader of its own */
 

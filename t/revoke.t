@@ -150,7 +150,8 @@ $main::catalog
     mock('forget/one');
     $one = open_stream('one', 'one');
 
-    write_file('tenants.yaml', tenants_file() =~ s/  - id: a\n.*(?=  - id: b)//sr);
+    write_file('tenants.yaml',
+               tenants_file() =~ s/  - id: a\n.*(?=  - id: b)//sr);
     is_cut($one, 'a tenant that is gone has none');
 --- no_error_log
 [error]
@@ -222,4 +223,3 @@ $main::catalog
 [error]
 [alert]
 [crit]
-
