@@ -169,7 +169,7 @@ $main::catalog
          'without "fallback" a bad file is an error');
 
     edit_conf(sub { s/(mcp_tenant_config \S+);/$1 fallback;/ });
-    like(nginx_t(), qr/\[emerg\] .*, and there is no good image of it in "\S+" to/,
+    like(nginx_t(), qr/\[emerg\] .*, and there is no good image of it in/,
          'with it, too, when there is no image');
     rename("$image.kept", $image) or die "rename: $!";
 
@@ -177,7 +177,7 @@ $main::catalog
 
     like($said, qr/\[warn\] .*tenants\.yaml:\d+:\d+: found "maybe"/,
          'with it the finding is a warning');
-    like($said, qr/\[warn\] .*its last good image, with 2 tenants, serves until/,
+    like($said, qr/\[warn\] .*its last good image, with 2 tenants, serves/,
          'with what will be done');
     like($said, qr/test is successful/, 'and the test passes');
 
@@ -251,7 +251,7 @@ $main::catalog
     my $said = command_output($ENV{TEST_NGINX_BINARY}, '-p', servroot(), '-c',
                               $other);
 
-    like($said, qr/\[emerg\] the folder "\S+state_temp" is in use by another NGINX/,
+    like($said, qr/\[emerg\] the folder "\S+state_temp" is in use by another/,
          'a second one does not start');
     is(asked('a'), 200, 'the first goes on');
 
@@ -321,19 +321,6 @@ $main::catalog
     is_deeply([map { $_->{generation} >= $next ? 1 : 0 }
                @{$status->{processes}}], [1, 1], 'in both workers');
     is($status->{loader}{state}, 'ok', 'the loader is well');
-
-    my ($worker) = processes(qr/worker process/);
-
-    kill 'STOP', $worker->{pid};
-    write_file('catalogs/a.yaml', $main::catalog);
-
-    ($code) = status_json(path => '/status?wait=' . ($next + 1)
-                                  . '&timeout=1000');
-    is($code, 202, 'a worker that is stopped does not serve it');
-    kill 'CONT', $worker->{pid};
-    ($code) = status_json(path => '/status?wait=' . ($next + 1)
-                                  . '&timeout=60000');
-    is($code, 200, 'until it goes on');
 
     # a client that leaves while it waits
 
