@@ -327,7 +327,7 @@ $main::catalog
     $waiting = send_call('', method => 'GET',
                          path => '/status?wait=1000&timeout=60000');
     close($waiting);
-    is(call('one')->{status}, 200, 'others are served');
+    is(call('two')->{status}, 200, 'others are served');
 --- no_error_log
 [error]
 [alert]
