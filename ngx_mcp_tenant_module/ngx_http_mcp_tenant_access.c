@@ -388,6 +388,7 @@ ngx_http_mcp_tenant_allow(ngx_http_request_t *r,
         return NGX_DECLINED;
 
     default:
+        ngx_http_mcp_tenant_worker_add(r, ctx);
         return ngx_http_mcp_tenant_headers_filter(r);
     }
 }

@@ -1,29 +1,15 @@
 /*
- * Directives, and loading the files they name while NGINX reads its
- * configuration.
+ * Directives.
  */
 
 #include "ngx_http_mcp_tenant_module.h"
 
 
-#define NGX_HTTP_MCP_TENANT_ZONE_MIN_BYTES       65536
-
-/* What the first image may wait for; the loader goes on asking. */
-#define NGX_HTTP_MCP_TENANT_RESOLVE_AT_START_MS  300
+#define NGX_HTTP_MCP_TENANT_ZONE_MIN_BYTES  65536
 
 
 static ngx_shm_zone_t *ngx_http_mcp_tenant_zone_old(ngx_conf_t *cf,
     ngx_str_t *name);
-static const char *ngx_http_mcp_tenant_env(void *data, const char *name);
-static ngx_int_t ngx_http_mcp_tenant_conf_options(ngx_conf_t *cf,
-    ngx_http_mcp_tenant_main_conf_t *mtmcf);
-static ngx_int_t ngx_http_mcp_tenant_conf_compile(ngx_conf_t *cf,
-    ngx_http_mcp_tenant_main_conf_t *mtmcf);
-static ngx_int_t ngx_http_mcp_tenant_conf_check_blocks(ngx_conf_t *cf,
-    ngx_http_mcp_tenant_main_conf_t *mtmcf);
-static void ngx_http_mcp_tenant_conf_learn(
-    ngx_http_mcp_tenant_main_conf_t *mtmcf);
-static void ngx_http_mcp_tenant_conf_cleanup(void *data);
 
 
 static ngx_conf_enum_t  ngx_http_mcp_tenant_endpoints[] = {
@@ -39,13 +25,38 @@ ngx_http_mcp_tenant_config(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_mcp_tenant_main_conf_t *mtmcf = conf;
 
-    ngx_str_t  *value;
+    ngx_str_t   *value;
+    ngx_uint_t   i, *flag;
 
     if (mtmcf->config_file.len) {
         return "is duplicate";
     }
 
     value = cf->args->elts;
+
+    for (i = 2; i < cf->args->nelts; i++) {
+
+        if (ngx_http_mcp_tenant_str_is(&value[i], "fallback")) {
+            flag = &mtmcf->fallback;
+
+        } else if (ngx_http_mcp_tenant_str_is(&value[i], "allow_shrink")) {
+            flag = &mtmcf->allow_shrink;
+
+        } else {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid parameter \"%V\", expected "
+                               "\"fallback\" or \"allow_shrink\"", &value[i]);
+            return NGX_CONF_ERROR;
+        }
+
+        if (*flag) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "duplicate parameter \"%V\"", &value[i]);
+            return NGX_CONF_ERROR;
+        }
+
+        *flag = 1;
+    }
 
     mtmcf->config_file = value[1];
 
@@ -388,297 +399,4 @@ ngx_http_mcp_tenant_endpoint(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
                        "\"status\" or \"error\"", &value[1]);
 
     return NGX_CONF_ERROR;
-}
-
-
-/*
- * The environment as NGINX gives it to its processes: only what "env"
- * declares, so that the loader, whose environment was cleared, reads the same.
- */
-static const char *
-ngx_http_mcp_tenant_env(void *data, const char *name)
-{
-    ngx_cycle_t *cycle = data;
-
-    size_t            len;
-    ngx_str_t        *env;
-    ngx_uint_t        i;
-    ngx_core_conf_t  *ccf;
-
-    ccf = (ngx_core_conf_t *) ngx_get_conf(cycle->conf_ctx,
-                                           ngx_core_module);
-    len = ngx_strlen(name);
-    env = ccf->env.elts;
-
-    for (i = 0; i < ccf->env.nelts; i++) {
-
-        if (env[i].len < len || ngx_strncmp(env[i].data, name, len) != 0) {
-            continue;
-        }
-
-        if (env[i].data[len] == '=') {
-            return (char *) env[i].data + len + 1;
-        }
-
-        if (env[i].len == len) {
-            return getenv(name);
-        }
-    }
-
-    return NULL;
-}
-
-
-static ngx_int_t
-ngx_http_mcp_tenant_conf_options(ngx_conf_t *cf,
-    ngx_http_mcp_tenant_main_conf_t *mtmcf)
-{
-    mcp_config_options_t  *options;
-
-    options = &mtmcf->options;
-
-    options->allow = mtmcf->upstream_allow.elts;
-    options->nallow = mtmcf->upstream_allow.nelts;
-    options->upstream_names = mtmcf->upstream_names.elts;
-    options->nupstream_names = mtmcf->upstream_names.nelts;
-    options->check_upstream_names = true;
-    options->cluster_domain = (char *) mtmcf->cluster_domain.data;
-    options->api_server = getenv("KUBERNETES_SERVICE_HOST");
-    options->env = ngx_http_mcp_tenant_env;
-    options->env_data = cf->cycle;
-
-    return NGX_OK;
-}
-
-
-void
-ngx_http_mcp_tenant_conf_log(ngx_uint_t level, ngx_log_t *log,
-    mcp_report_t *report)
-{
-    size_t               n;
-    const char          *line;
-    mcp_report_level_e   finding;
-
-    for (n = 0; n < mcp_report_lines(report); n++) {
-
-        line = mcp_report_line(report, n, &finding);
-
-        if (finding == MCP_REPORT_ERROR) {
-            ngx_log_error(level, log, 0, "%s", line);
-
-        } else {
-            ngx_log_error(NGX_LOG_WARN, log, 0, "%s", line);
-        }
-    }
-
-    if (mcp_report_out_of_memory(report)) {
-        ngx_log_error(level, log, 0,
-                      "there was no memory for all findings");
-    }
-}
-
-
-ngx_int_t
-ngx_http_mcp_tenant_conf_load(ngx_conf_t *cf,
-    ngx_http_mcp_tenant_main_conf_t *mtmcf)
-{
-    ngx_int_t            rc;
-    mcp_report_t        *report;
-    ngx_pool_cleanup_t  *cln;
-
-    /* "nginx -s reload" only signals; the master reads the files itself */
-
-    if (ngx_process == NGX_PROCESS_SIGNALLER) {
-        return NGX_OK;
-    }
-
-    if (ngx_http_mcp_tenant_conf_check_blocks(cf, mtmcf) != NGX_OK
-        || ngx_http_mcp_tenant_conf_options(cf, mtmcf) != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    cln = ngx_pool_cleanup_add(cf->pool, 0);
-    if (cln == NULL) {
-        return NGX_ERROR;
-    }
-
-    cln->handler = ngx_http_mcp_tenant_conf_cleanup;
-    cln->data = mtmcf;
-
-    report = mcp_report_new();
-    if (report == NULL) {
-        return NGX_ERROR;
-    }
-
-    rc = mcp_config_load((char *) mtmcf->config_file.data, &mtmcf->options,
-                         report, &mtmcf->config);
-
-    ngx_http_mcp_tenant_conf_log(NGX_LOG_EMERG, cf->log, report);
-
-    mcp_report_free(report);
-
-    if (rc != MCP_OK) {
-        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                      "\"mcp_tenant_config\" refuses \"%V\"",
-                      &mtmcf->config_file);
-        return NGX_ERROR;
-    }
-
-    return ngx_http_mcp_tenant_conf_compile(cf, mtmcf);
-}
-
-
-static ngx_int_t
-ngx_http_mcp_tenant_conf_compile(ngx_conf_t *cf,
-    ngx_http_mcp_tenant_main_conf_t *mtmcf)
-{
-    bool         changed;
-    size_t       size;
-    uint32_t     n;
-    const char  *error;
-
-    mtmcf->names = mcp_names_new();
-
-    if (mtmcf->names == NULL
-        || mcp_names_set(mtmcf->names, mtmcf->config) != MCP_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    ngx_http_mcp_tenant_conf_learn(mtmcf);
-
-    if (!ngx_test_config
-        && mcp_names_resolve(mtmcf->names,
-                             NGX_HTTP_MCP_TENANT_RESOLVE_AT_START_MS,
-                             &changed)
-           != MCP_OK)
-    {
-        ngx_log_error(NGX_LOG_WARN, cf->log, ngx_errno,
-                      "names of MCP servers were not resolved at start");
-    }
-
-    if (mcp_image_build(mtmcf->config, &mtmcf->options, mcp_names_addresses,
-                        mtmcf->names, 0, 0, &mtmcf->block, &size, &error)
-        != MCP_OK
-        || (mtmcf->image = mcp_image_open(mtmcf->block, size, &error)) == NULL)
-    {
-        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                      "\"%V\" could not be compiled: %s",
-                      &mtmcf->config_file, error);
-        return NGX_ERROR;
-    }
-
-    if (mtmcf->upstream == NULL) {
-
-        for (n = 0; n < mcp_image_nservers(mtmcf->image); n++) {
-
-            if (mcp_image_server(mtmcf->image, n)->runtime
-                == MCP_RUNTIME_UPSTREAM)
-            {
-                continue;
-            }
-
-            ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                          "the servers of \"%V\" need an upstream block with "
-                          "\"mcp_tenant_peers;\"", &mtmcf->config_file);
-            return NGX_ERROR;
-        }
-    }
-
-    if (ngx_http_mcp_tenant_zone_check(mtmcf->old_zone,
-                                       mtmcf->shm_zone->shm.size,
-                                       mtmcf->block, &size)
-        != NGX_OK)
-    {
-        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                      "zone \"%V\" is too small for %uD tenants with %uD "
-                      "endpoints: it has %uz bytes, expected at least %uz "
-                      "(\"mcp_tenant_zone %V %uzk;\"%s)",
-                      &mtmcf->shm_zone->shm.name,
-                      mcp_image_ntenants(mtmcf->image),
-                      mcp_image_nendpoints(mtmcf->image),
-                      mtmcf->shm_zone->shm.size, size,
-                      &mtmcf->shm_zone->shm.name, (size + 1023) / 1024,
-                      mtmcf->zone_size != mtmcf->shm_zone->shm.size
-                      ? " and a restart" : "");
-        return NGX_ERROR;
-    }
-
-    return NGX_OK;
-}
-
-
-/* What requests would find missing is missed here. */
-static ngx_int_t
-ngx_http_mcp_tenant_conf_check_blocks(ngx_conf_t *cf,
-    ngx_http_mcp_tenant_main_conf_t *mtmcf)
-{
-    mcp_str_t                       *name;
-    ngx_uint_t                       i, n;
-    ngx_http_upstream_srv_conf_t   **uscfp;
-    ngx_http_upstream_main_conf_t   *umcf;
-
-    umcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_upstream_module);
-
-    uscfp = umcf->upstreams.elts;
-    name = mtmcf->upstream_names.elts;
-
-    for (i = 0; i < mtmcf->upstream_names.nelts; i++) {
-
-        for (n = 0; n < umcf->upstreams.nelts; n++) {
-
-            if ((uscfp[n]->flags & NGX_HTTP_UPSTREAM_CREATE)
-                && uscfp[n] != mtmcf->upstream
-                && uscfp[n]->host.len == name[i].len
-                && ngx_strncasecmp(uscfp[n]->host.data,
-                                   (u_char *) name[i].data, name[i].len)
-                   == 0)
-            {
-                break;
-            }
-        }
-
-        if (n == umcf->upstreams.nelts) {
-            ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                          "\"mcp_tenant_upstream_names\" opens \"%s\", "
-                          "expected the name of an upstream block without "
-                          "\"mcp_tenant_peers\"", name[i].data);
-            return NGX_ERROR;
-        }
-    }
-
-    return NGX_OK;
-}
-
-
-/* The addresses that the loader found last, from the image it wrote. */
-static void
-ngx_http_mcp_tenant_conf_learn(ngx_http_mcp_tenant_main_conf_t *mtmcf)
-{
-    size_t              size;
-    u_char              path[NGX_MAX_PATH];
-    const char         *error;
-    const mcp_image_t  *image;
-
-    (void) ngx_snprintf(path, NGX_MAX_PATH, "%V/tenants.img%Z",
-                        &mtmcf->state->name);
-
-    image = mcp_image_map((char *) path, &size, &error);
-
-    if (image) {
-        mcp_names_learn(mtmcf->names, image);
-        (void) munmap((void *) image, size);
-    }
-}
-
-
-static void
-ngx_http_mcp_tenant_conf_cleanup(void *data)
-{
-    ngx_http_mcp_tenant_main_conf_t *mtmcf = data;
-
-    mcp_config_free(mtmcf->config);
-    mcp_names_free(mtmcf->names);
-    free(mtmcf->block);
 }

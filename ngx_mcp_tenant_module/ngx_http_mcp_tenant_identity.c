@@ -38,8 +38,6 @@ static mcp_reason_e ngx_http_mcp_tenant_key(ngx_http_request_t *r,
     uint32_t *ret_tenant);
 static mcp_reason_e ngx_http_mcp_tenant_token(
     ngx_http_mcp_tenant_claims_t *claims, ngx_str_t *ret_token);
-static mcp_reason_e ngx_http_mcp_tenant_key_usable(const mcp_image_t *image,
-    const mcp_image_key_t *key);
 static mcp_reason_e ngx_http_mcp_tenant_from(ngx_http_request_t *r,
     ngx_http_mcp_tenant_ctx_t *ctx, ngx_http_mcp_tenant_loc_conf_t *mtlcf,
     uint32_t *tenant);
@@ -148,6 +146,7 @@ ngx_http_mcp_tenant_ctx_cleanup(void *data)
     ngx_http_mcp_tenant_ctx_t *ctx = data;
 
     ngx_http_mcp_tenant_limits_give(ctx);
+    ngx_http_mcp_tenant_worker_remove(ctx);
 
     if (ctx->image) {
         ngx_http_mcp_tenant_image_put(ctx->image);
@@ -528,7 +527,7 @@ ngx_http_mcp_tenant_token(ngx_http_mcp_tenant_claims_t *claims,
 }
 
 
-static mcp_reason_e
+mcp_reason_e
 ngx_http_mcp_tenant_key_usable(const mcp_image_t *image,
     const mcp_image_key_t *key)
 {

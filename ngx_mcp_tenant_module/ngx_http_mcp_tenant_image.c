@@ -7,8 +7,12 @@
 
 
 static void ngx_http_mcp_tenant_image_announce(void);
+static void ngx_http_mcp_tenant_image_serve(uint64_t generation);
 static ngx_int_t ngx_http_mcp_tenant_image_map(
     ngx_http_mcp_tenant_main_conf_t *mtmcf, ngx_log_t *log);
+static ngx_http_mcp_tenant_image_t *ngx_http_mcp_tenant_image_open(
+    ngx_http_mcp_tenant_main_conf_t *mtmcf, uint64_t epoch, uint64_t wanted,
+    ngx_log_t *log, const char **reterr_text);
 
 
 /*
@@ -16,10 +20,11 @@ static ngx_int_t ngx_http_mcp_tenant_image_map(
  * refused configuration would leave them behind in the master.
  */
 static ngx_http_mcp_tenant_image_t  *ngx_http_mcp_tenant_image_current;
+static ngx_http_mcp_tenant_image_t  *ngx_http_mcp_tenant_image_foreign;
 static uint64_t                      ngx_http_mcp_tenant_image_missed;
 static ngx_http_mcp_tenant_shctx_t  *ngx_http_mcp_tenant_image_zone;
 
-/* Those in use, the oldest first. */
+/* Those whose rows requests may use, the oldest first. */
 static ngx_queue_t                   ngx_http_mcp_tenant_images;
 
 
@@ -30,6 +35,7 @@ ngx_http_mcp_tenant_image_init_process(ngx_cycle_t *cycle,
     ngx_http_mcp_tenant_image_t  *image;
 
     ngx_http_mcp_tenant_image_current = NULL;
+    ngx_http_mcp_tenant_image_foreign = NULL;
     ngx_http_mcp_tenant_image_missed = 0;
     ngx_http_mcp_tenant_image_zone = mtmcf->shm_zone->data;
 
@@ -48,6 +54,7 @@ ngx_http_mcp_tenant_image_init_process(ngx_cycle_t *cycle,
     ngx_queue_insert_tail(&ngx_http_mcp_tenant_images, &image->queue);
 
     ngx_http_mcp_tenant_image_announce();
+    ngx_http_mcp_tenant_image_serve(image->generation);
 
     return NGX_OK;
 }
@@ -72,9 +79,22 @@ ngx_http_mcp_tenant_image_announce(void)
 }
 
 
+static void
+ngx_http_mcp_tenant_image_serve(uint64_t generation)
+{
+    mcp_process_serve(ngx_http_mcp_tenant_image_zone->processes,
+                      ngx_http_mcp_tenant_process, generation);
+}
+
+
 void
 ngx_http_mcp_tenant_image_exit_process(void)
 {
+    if (ngx_http_mcp_tenant_image_foreign) {
+        ngx_http_mcp_tenant_image_put(ngx_http_mcp_tenant_image_foreign);
+        ngx_http_mcp_tenant_image_foreign = NULL;
+    }
+
     if (ngx_http_mcp_tenant_image_current) {
         ngx_http_mcp_tenant_image_put(ngx_http_mcp_tenant_image_current);
         ngx_http_mcp_tenant_image_current = NULL;
@@ -116,8 +136,10 @@ ngx_http_mcp_tenant_image_put(ngx_http_mcp_tenant_image_t *image)
         return;
     }
 
-    ngx_queue_remove(&image->queue);
-    ngx_http_mcp_tenant_image_announce();
+    if (!image->foreign) {
+        ngx_queue_remove(&image->queue);
+        ngx_http_mcp_tenant_image_announce();
+    }
 
     if (image->mapped) {
         (void) munmap((void *) image->image, image->size);
@@ -127,45 +149,146 @@ ngx_http_mcp_tenant_image_put(ngx_http_mcp_tenant_image_t *image)
 }
 
 
+void
+ngx_http_mcp_tenant_image_follow(ngx_http_mcp_tenant_main_conf_t *mtmcf,
+    ngx_log_t *log)
+{
+    ngx_http_mcp_tenant_image_t  *image;
+
+    if (ngx_exiting) {
+        ngx_http_mcp_tenant_image_serve(MCP_GENERATION_NONE);
+        return;
+    }
+
+    image = ngx_http_mcp_tenant_image_get(mtmcf, log);
+
+    if (image) {
+        ngx_http_mcp_tenant_image_put(image);
+    }
+}
+
+
+/*
+ * The image of a newer configuration of NGINX names blocks and locations that
+ * this worker does not have: it is good for judging alone, and its rows are
+ * not used.
+ */
+ngx_http_mcp_tenant_image_t *
+ngx_http_mcp_tenant_image_newest(ngx_http_mcp_tenant_main_conf_t *mtmcf,
+    ngx_log_t *log)
+{
+    uint64_t                      epoch, generation;
+    const char                   *error;
+    ngx_http_mcp_tenant_image_t  *image;
+    ngx_http_mcp_tenant_shctx_t  *sh;
+
+    sh = mtmcf->shm_zone->data;
+    epoch = sh->epoch;
+    generation = sh->generation;
+
+    if (epoch == mtmcf->epoch) {
+        return ngx_http_mcp_tenant_image_get(mtmcf, log);
+    }
+
+    image = ngx_http_mcp_tenant_image_foreign;
+
+    if (image == NULL || image->generation < generation) {
+
+        /* the new loader writes its first image soon */
+
+        image = ngx_http_mcp_tenant_image_open(mtmcf, epoch, generation, log,
+                                               &error);
+        if (image == NULL) {
+            return NULL;
+        }
+
+        image->foreign = 1;
+
+        if (ngx_http_mcp_tenant_image_foreign) {
+            ngx_http_mcp_tenant_image_put(ngx_http_mcp_tenant_image_foreign);
+        }
+
+        ngx_http_mcp_tenant_image_foreign = image;
+    }
+
+    image->refs++;
+
+    return image;
+}
+
+
 static ngx_int_t
 ngx_http_mcp_tenant_image_map(ngx_http_mcp_tenant_main_conf_t *mtmcf,
     ngx_log_t *log)
 {
-    size_t                        size;
-    u_char                        path[NGX_MAX_PATH];
     uint64_t                      wanted;
     const char                   *error;
-    const mcp_image_t            *mapped;
     ngx_http_mcp_tenant_image_t  *image, *old;
 
-    wanted = ((ngx_http_mcp_tenant_shctx_t *) mtmcf->shm_zone->data)
-             ->generation;
+    wanted = ngx_http_mcp_tenant_image_zone->generation;
 
-    (void) ngx_snprintf(path, NGX_MAX_PATH, "%V/tenants.img%Z",
-                        &mtmcf->state->name);
+    image = ngx_http_mcp_tenant_image_open(mtmcf, mtmcf->epoch, wanted, log,
+                                           &error);
 
-    ngx_set_errno(0);
+    if (image) {
+        old = ngx_http_mcp_tenant_image_current;
 
-    mapped = mcp_image_map((char *) path, &size, &error);
+        ngx_http_mcp_tenant_image_current = image;
+        ngx_queue_insert_tail(&ngx_http_mcp_tenant_images, &image->queue);
 
-    if (mapped == NULL) {
-        goto failed;
+#ifdef MCP_BREAK_RELOAD
+        old->refs = 1;
+#endif
+
+        ngx_http_mcp_tenant_image_put(old);
+        ngx_http_mcp_tenant_image_serve(image->generation);
+
+        return NGX_OK;
     }
 
-    old = ngx_http_mcp_tenant_image_current;
+    /* said once for a generation, not with every request */
 
-    if (mcp_image_epoch(mapped) != mtmcf->epoch
+    if (ngx_http_mcp_tenant_image_missed != wanted) {
+        ngx_http_mcp_tenant_image_missed = wanted;
+
+        ngx_log_error(NGX_LOG_CRIT, log, ngx_errno,
+                      "\"%V/tenants.img\" cannot be used: %s; requests of "
+                      "tenants are refused until it can, since a key may have "
+                      "been revoked", &mtmcf->state->name, error);
+    }
+
+    return NGX_ERROR;
+}
+
+
+/* One that is not older than wanted, with the reference of the caller. */
+static ngx_http_mcp_tenant_image_t *
+ngx_http_mcp_tenant_image_open(ngx_http_mcp_tenant_main_conf_t *mtmcf,
+    uint64_t epoch, uint64_t wanted, ngx_log_t *log, const char **reterr_text)
+{
+    size_t                        size;
+    const mcp_image_t            *mapped;
+    ngx_http_mcp_tenant_image_t  *image;
+
+    mapped = ngx_http_mcp_tenant_state_map(mtmcf, &size, reterr_text);
+
+    if (mapped == NULL) {
+        return NULL;
+    }
+
+    if (mcp_image_epoch(mapped) != epoch
         || mcp_image_generation(mapped) < wanted)
     {
         (void) munmap((void *) mapped, size);
-        error = "it is older than what the zone announces";
-        goto failed;
+        *reterr_text = "it is older than what the zone announces";
+        return NULL;
     }
 
     image = ngx_calloc(sizeof(ngx_http_mcp_tenant_image_t), log);
     if (image == NULL) {
         (void) munmap((void *) mapped, size);
-        return NGX_ERROR;
+        *reterr_text = "there is no memory";
+        return NULL;
     }
 
     image->image = mapped;
@@ -174,29 +297,5 @@ ngx_http_mcp_tenant_image_map(ngx_http_mcp_tenant_main_conf_t *mtmcf,
     image->refs = 1;
     image->mapped = 1;
 
-    ngx_http_mcp_tenant_image_current = image;
-    ngx_queue_insert_tail(&ngx_http_mcp_tenant_images, &image->queue);
-
-#ifdef MCP_BREAK_RELOAD
-    old->refs = 1;
-#endif
-
-    ngx_http_mcp_tenant_image_put(old);
-
-    return NGX_OK;
-
-failed:
-
-    /* said once for a generation, not with every request */
-
-    if (ngx_http_mcp_tenant_image_missed != wanted) {
-        ngx_http_mcp_tenant_image_missed = wanted;
-
-        ngx_log_error(NGX_LOG_CRIT, log, ngx_errno,
-                      "\"%s\" cannot be used: %s; requests of tenants are "
-                      "refused until it can, since a key may have been revoked",
-                      path, error);
-    }
-
-    return NGX_ERROR;
+    return image;
 }

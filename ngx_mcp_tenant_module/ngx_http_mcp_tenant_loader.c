@@ -6,49 +6,83 @@
 
 #include "ngx_http_mcp_tenant_module.h"
 
-#include <sys/file.h>
+#include "core/mcp_crash.h"
+#include "core/mcp_watch.h"
 
 
-#define NGX_HTTP_MCP_TENANT_POLL_MS         500
+/* Between looks at the files, with and without word from the system. */
+#define NGX_HTTP_MCP_TENANT_POLL_WATCHED_MS  1000
+#define NGX_HTTP_MCP_TENANT_POLL_MS          250
 
-/* for a changed configuration, which must not wait for a dead name server */
-#define NGX_HTTP_MCP_TENANT_RESOLVE_NEW_MS  300
+/* One change comes with several events, and often beside another. */
+#define NGX_HTTP_MCP_TENANT_EVENT_MS         10
+
+/* A change that was only found must have come to rest; but not for ever. */
+#define NGX_HTTP_MCP_TENANT_SETTLE_MS        50
+#define NGX_HTTP_MCP_TENANT_SETTLE_TRIES     40
+
+/* Files that are refused are read again, though not all the time. */
+#define NGX_HTTP_MCP_TENANT_REFUSED_COST     10
 
 /* for a round over n names */
 #define ngx_http_mcp_tenant_resolve_ms(n)  ngx_min(1000 + (n) / 4, 5000)
 
 
-/* what could not be published is tried with every poll, and said once */
+/* what could not be published is tried with every look, and said once */
 #define ngx_http_mcp_tenant_loader_level                                      \
     (ngx_http_mcp_tenant_loader_behind ? (ngx_uint_t) NGX_LOG_DEBUG           \
                                        : (ngx_uint_t) NGX_LOG_ERR)
 
 
 static ngx_msec_t ngx_http_mcp_tenant_loader_manager(void *data);
-static void ngx_http_mcp_tenant_loader_reload(
-    ngx_http_mcp_tenant_main_conf_t *mtmcf, ngx_uint_t *reloaded);
-static void ngx_http_mcp_tenant_loader_resolve(
-    ngx_http_mcp_tenant_main_conf_t *mtmcf, ngx_msec_t timeout,
-    ngx_uint_t *changed);
+static void ngx_http_mcp_tenant_loader_start(
+    ngx_http_mcp_tenant_main_conf_t *mtmcf);
+static void ngx_http_mcp_tenant_loader_adopt(
+    ngx_http_mcp_tenant_main_conf_t *mtmcf);
+static void ngx_http_mcp_tenant_loader_watch(
+    ngx_http_mcp_tenant_main_conf_t *mtmcf);
+static void ngx_http_mcp_tenant_loader_watch_files(
+    ngx_http_mcp_tenant_main_conf_t *mtmcf);
+static void ngx_http_mcp_tenant_loader_event(ngx_event_t *ev);
+static void ngx_http_mcp_tenant_loader_timer(ngx_event_t *ev);
+static void ngx_http_mcp_tenant_loader_soon(ngx_msec_t ms);
+static void ngx_http_mcp_tenant_loader_look(
+    ngx_http_mcp_tenant_main_conf_t *mtmcf);
+static ngx_uint_t ngx_http_mcp_tenant_loader_due(uint64_t stamp);
+static ngx_int_t ngx_http_mcp_tenant_loader_reload(
+    ngx_http_mcp_tenant_main_conf_t *mtmcf, uint64_t stamp);
 static void ngx_http_mcp_tenant_loader_refuse(
     ngx_http_mcp_tenant_main_conf_t *mtmcf, mcp_report_t *report);
+static ngx_uint_t ngx_http_mcp_tenant_loader_resolve(
+    ngx_http_mcp_tenant_main_conf_t *mtmcf);
 static uint64_t ngx_http_mcp_tenant_loader_stamp(
     ngx_http_mcp_tenant_main_conf_t *mtmcf);
 static uint64_t ngx_http_mcp_tenant_loader_mix(uint64_t hash, uint64_t n);
-static ngx_int_t ngx_http_mcp_tenant_loader_publish(
+static void ngx_http_mcp_tenant_loader_publish(
     ngx_http_mcp_tenant_main_conf_t *mtmcf);
-static ngx_int_t ngx_http_mcp_tenant_loader_write(
-    ngx_http_mcp_tenant_main_conf_t *mtmcf, uint64_t generation);
+static ngx_int_t ngx_http_mcp_tenant_loader_compile(
+    ngx_http_mcp_tenant_main_conf_t *mtmcf, uint64_t generation,
+    void **ret_block, size_t *ret_size);
 
 
 /* Of the loader process alone. */
-static uint64_t    ngx_http_mcp_tenant_loader_seen;
-static uint64_t    ngx_http_mcp_tenant_loader_refused;
-static ngx_msec_t  ngx_http_mcp_tenant_loader_resolved;
-static ngx_uint_t  ngx_http_mcp_tenant_loader_started;
+
+static mcp_watch_t  *ngx_http_mcp_tenant_loader_watched;
+static ngx_event_t   ngx_http_mcp_tenant_loader_wake;
+static ngx_uint_t    ngx_http_mcp_tenant_loader_told;
+
+/* Of the files as they were taken, and as they were last found. */
+static uint64_t      ngx_http_mcp_tenant_loader_seen;
+static uint64_t      ngx_http_mcp_tenant_loader_found;
+static ngx_uint_t    ngx_http_mcp_tenant_loader_unsettled;
+static ngx_msec_t    ngx_http_mcp_tenant_loader_retry;
+
+static ngx_msec_t    ngx_http_mcp_tenant_loader_resolved;
+static ngx_uint_t    ngx_http_mcp_tenant_loader_asked;
+static ngx_uint_t    ngx_http_mcp_tenant_loader_stopped;
 
 /* A configuration was taken, but could not be published. */
-static ngx_uint_t  ngx_http_mcp_tenant_loader_behind;
+static ngx_uint_t    ngx_http_mcp_tenant_loader_behind;
 
 
 ngx_int_t
@@ -70,8 +104,7 @@ ngx_http_mcp_tenant_loader_manager(void *data)
 {
     ngx_http_mcp_tenant_main_conf_t *mtmcf = data;
 
-    uint64_t                      stamp;
-    ngx_uint_t                    changed, reloaded;
+    ngx_msec_t                    poll;
     ngx_http_mcp_tenant_shctx_t  *sh;
 
     sh = mtmcf->shm_zone->data;
@@ -80,104 +113,380 @@ ngx_http_mcp_tenant_loader_manager(void *data)
 
     (void) signal(SIGCHLD, SIG_DFL);
 
-    /* a newer configuration of NGINX has a loader of its own */
-
-    if (sh->epoch != mtmcf->epoch) {
-        return mtmcf->resolve_interval;
+    if (ngx_http_mcp_tenant_loader_wake.handler == NULL) {
+        ngx_http_mcp_tenant_loader_start(mtmcf);
     }
 
     ngx_http_mcp_tenant_zone_reap(sh, ngx_cycle->log);
+    ngx_http_mcp_tenant_loader_look(mtmcf);
 
-    changed = ngx_http_mcp_tenant_loader_behind || mtmcf->unassigned;
-    reloaded = 0;
+    poll = sh->watches ? NGX_HTTP_MCP_TENANT_POLL_WATCHED_MS
+                       : NGX_HTTP_MCP_TENANT_POLL_MS;
 
-    /*
-     * The first call reads the files again: they may have changed between the
-     * master's look and this process.
-     */
-
-    stamp = ngx_http_mcp_tenant_loader_stamp(mtmcf);
-
-    /* what cures a refused configuration may be a file that no one read yet */
-
-    if (stamp != ngx_http_mcp_tenant_loader_seen
-        || ngx_http_mcp_tenant_loader_refused)
-    {
-        ngx_http_mcp_tenant_loader_seen = stamp;
-        ngx_http_mcp_tenant_loader_reload(mtmcf, &reloaded);
-    }
-
-    if (reloaded) {
-        changed = 1;
-        ngx_http_mcp_tenant_loader_resolve(mtmcf,
-                                           NGX_HTTP_MCP_TENANT_RESOLVE_NEW_MS,
-                                           &changed);
-        ngx_http_mcp_tenant_loader_started = 0;
-
-    } else if (!ngx_http_mcp_tenant_loader_started
-               || ngx_current_msec - ngx_http_mcp_tenant_loader_resolved
-                  >= mtmcf->resolve_interval)
-    {
-        ngx_http_mcp_tenant_loader_resolve(mtmcf,
-            ngx_http_mcp_tenant_resolve_ms(mcp_names_count(mtmcf->names)),
-            &changed);
-        ngx_http_mcp_tenant_loader_started = 1;
-    }
-
-    if (changed) {
-        ngx_http_mcp_tenant_loader_behind =
-            ngx_http_mcp_tenant_loader_publish(mtmcf) != NGX_OK;
-        mtmcf->unassigned = 0;
-    }
-
-    return ngx_min(NGX_HTTP_MCP_TENANT_POLL_MS, mtmcf->resolve_interval);
+    return ngx_min(poll, mtmcf->resolve_interval);
 }
 
 
 static void
-ngx_http_mcp_tenant_loader_reload(ngx_http_mcp_tenant_main_conf_t *mtmcf,
-    ngx_uint_t *reloaded)
+ngx_http_mcp_tenant_loader_start(ngx_http_mcp_tenant_main_conf_t *mtmcf)
 {
-    mcp_report_t  *report;
-    mcp_config_t  *config;
+    static ngx_connection_t  dummy;
+
+    dummy.fd = (ngx_socket_t) -1;
+    dummy.data = mtmcf;
+
+    ngx_http_mcp_tenant_loader_wake.handler = ngx_http_mcp_tenant_loader_timer;
+    ngx_http_mcp_tenant_loader_wake.log = ngx_cycle->log;
+    ngx_http_mcp_tenant_loader_wake.data = &dummy;
+
+    ngx_http_mcp_tenant_loader_adopt(mtmcf);
+    ngx_http_mcp_tenant_loader_watch(mtmcf);
+}
+
+
+/*
+ * The image on disk is what draining workers judge by and what the next start
+ * falls back on, so the first one of a configuration is written, too.  The
+ * one that another loader of this configuration left is where we go on.
+ */
+static void
+ngx_http_mcp_tenant_loader_adopt(ngx_http_mcp_tenant_main_conf_t *mtmcf)
+{
+    void                         *block;
+    size_t                        size;
+    ngx_fd_t                      lock;
+    const char                   *error;
+    const mcp_image_t            *image;
+    ngx_http_mcp_tenant_shctx_t  *sh;
+
+    sh = mtmcf->shm_zone->data;
+
+    lock = ngx_http_mcp_tenant_state_lock(mtmcf, NGX_LOG_WARN,
+                                          ngx_cycle->log);
+    if (lock == NGX_INVALID_FILE) {
+        return;
+    }
+
+    if (sh->epoch == mtmcf->epoch && sh->generation == mtmcf->generation
+        && !mtmcf->unassigned)
+    {
+        (void) ngx_http_mcp_tenant_state_write(mtmcf, mtmcf->block,
+                                               mcp_image_size(mtmcf->image),
+                                               NGX_LOG_WARN, ngx_cycle->log);
+    }
+
+    (void) ngx_close_file(lock);
+
+    if (sh->generation == mtmcf->generation) {
+        return;
+    }
+
+    image = ngx_http_mcp_tenant_state_map(mtmcf, &size, &error);
+    if (image == NULL) {
+        return;
+    }
+
+    block = ngx_alloc(size, ngx_cycle->log);
+
+    if (block && mcp_image_epoch(image) == mtmcf->epoch) {
+        ngx_memcpy(block, image, size);
+
+        free(mtmcf->block);
+        mtmcf->block = block;
+        mtmcf->image = block;
+        block = NULL;
+    }
+
+    ngx_free(block);
+    (void) munmap((void *) image, size);
+}
+
+
+/* Without it, looking from time to time has to do. */
+static void
+ngx_http_mcp_tenant_loader_watch(ngx_http_mcp_tenant_main_conf_t *mtmcf)
+{
+    ngx_connection_t  *c;
+
+    ngx_http_mcp_tenant_loader_watched = mcp_watch_new();
+
+    if (ngx_http_mcp_tenant_loader_watched == NULL) {
+        ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, ngx_errno,
+                      "changes of files are not told by the system");
+        return;
+    }
+
+    c = ngx_get_connection(
+            mcp_watch_fd(ngx_http_mcp_tenant_loader_watched), ngx_cycle->log);
+
+    if (c == NULL) {
+        goto failed;
+    }
+
+    c->data = mtmcf;
+    c->read->handler = ngx_http_mcp_tenant_loader_event;
+    c->read->log = ngx_cycle->log;
+
+    if (ngx_add_event(c->read, NGX_READ_EVENT,
+                      (ngx_event_flags & NGX_USE_CLEAR_EVENT)
+                      ? NGX_CLEAR_EVENT : NGX_LEVEL_EVENT)
+        != NGX_OK)
+    {
+        c->fd = (ngx_socket_t) -1;
+        ngx_free_connection(c);
+        goto failed;
+    }
+
+    ngx_http_mcp_tenant_loader_watch_files(mtmcf);
+    return;
+
+failed:
+
+    mcp_watch_free(ngx_http_mcp_tenant_loader_watched);
+    ngx_http_mcp_tenant_loader_watched = NULL;
+}
+
+
+static void
+ngx_http_mcp_tenant_loader_watch_files(ngx_http_mcp_tenant_main_conf_t *mtmcf)
+{
+    int                           rc;
+    ngx_uint_t                    watches;
+    const char                   *file;
+    ngx_http_mcp_tenant_shctx_t  *sh;
+
+    if (ngx_http_mcp_tenant_loader_watched == NULL) {
+        return;
+    }
+
+    sh = mtmcf->shm_zone->data;
+
+    if (mtmcf->config) {
+        rc = mcp_watch_files(ngx_http_mcp_tenant_loader_watched,
+                             mtmcf->config->files, mtmcf->config->nfiles);
+
+    } else {
+        file = (char *) mtmcf->config_file.data;
+        rc = mcp_watch_files(ngx_http_mcp_tenant_loader_watched, &file, 1);
+    }
+
+    watches = rc == MCP_OK;
+
+    if (sh->watches && !watches) {
+        ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, ngx_errno,
+                      "changes of some files are not told by the system");
+    }
+
+    sh->watches = watches;
+}
+
+
+static void
+ngx_http_mcp_tenant_loader_event(ngx_event_t *ev)
+{
+    if (mcp_watch_read(ngx_http_mcp_tenant_loader_watched)) {
+        ngx_http_mcp_tenant_loader_told = 1;
+        ngx_http_mcp_tenant_loader_soon(NGX_HTTP_MCP_TENANT_EVENT_MS);
+    }
+}
+
+
+static void
+ngx_http_mcp_tenant_loader_soon(ngx_msec_t ms)
+{
+    if (!ngx_http_mcp_tenant_loader_wake.timer_set) {
+        ngx_add_timer(&ngx_http_mcp_tenant_loader_wake, ms);
+    }
+}
+
+
+static void
+ngx_http_mcp_tenant_loader_timer(ngx_event_t *ev)
+{
+    ngx_connection_t  *c;
+
+    c = ev->data;
+
+    ngx_http_mcp_tenant_loader_look(c->data);
+}
+
+
+static void
+ngx_http_mcp_tenant_loader_look(ngx_http_mcp_tenant_main_conf_t *mtmcf)
+{
+    uint64_t                      stamp;
+    ngx_uint_t                    due;
+    ngx_http_mcp_tenant_shctx_t  *sh;
+
+    sh = mtmcf->shm_zone->data;
+
+    /* without its master it would write into the folder of the next one */
+
+    if (getppid() != ngx_parent) {
+
+        if (!ngx_quit) {
+            ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
+                          "the master process is gone, exiting");
+        }
+
+        ngx_quit = 1;
+        return;
+    }
+
+    /* a newer configuration of NGINX has a loader of its own */
+
+    if (sh->epoch != mtmcf->epoch) {
+        return;
+    }
+
+    sh->looked = ngx_time();
+
+    /*
+     * The first look reads the files again: they may have changed between the
+     * master's look and this process.
+     */
+
+    stamp = ngx_http_mcp_tenant_loader_stamp(mtmcf);
+    due = ngx_http_mcp_tenant_loader_due(stamp)
+          || (mtmcf->refused
+              && (ngx_msec_int_t) (ngx_current_msec
+                                   - ngx_http_mcp_tenant_loader_retry) >= 0);
+
+    if (due && ngx_http_mcp_tenant_loader_reload(mtmcf, stamp) == NGX_OK) {
+
+        /* before names are asked for: a key may have been revoked */
+
+        ngx_http_mcp_tenant_loader_publish(mtmcf);
+        ngx_http_mcp_tenant_loader_asked = 0;
+
+    } else if (ngx_http_mcp_tenant_loader_behind || mtmcf->unassigned) {
+        ngx_http_mcp_tenant_loader_publish(mtmcf);
+    }
+
+    if (mtmcf->config
+        && (!ngx_http_mcp_tenant_loader_asked
+            || ngx_current_msec - ngx_http_mcp_tenant_loader_resolved
+               >= mtmcf->resolve_interval)
+        && ngx_http_mcp_tenant_loader_resolve(mtmcf))
+    {
+        ngx_http_mcp_tenant_loader_publish(mtmcf);
+    }
+}
+
+
+/*
+ * Whether the files have changed, and are whole.  What the system told of was
+ * closed; what was found while it told nothing may still be written.
+ */
+static ngx_uint_t
+ngx_http_mcp_tenant_loader_due(uint64_t stamp)
+{
+    ngx_uint_t  told;
+
+    told = ngx_http_mcp_tenant_loader_told;
+    ngx_http_mcp_tenant_loader_told = 0;
+
+    if (stamp == ngx_http_mcp_tenant_loader_seen) {
+        ngx_http_mcp_tenant_loader_unsettled = 0;
+        return 0;
+    }
+
+    if (!told && stamp != ngx_http_mcp_tenant_loader_found
+        && ngx_http_mcp_tenant_loader_unsettled++
+           < NGX_HTTP_MCP_TENANT_SETTLE_TRIES)
+    {
+        ngx_http_mcp_tenant_loader_found = stamp;
+        ngx_http_mcp_tenant_loader_soon(NGX_HTTP_MCP_TENANT_SETTLE_MS);
+        return 0;
+    }
+
+    return 1;
+}
+
+
+/* NGX_OK when there is something new to publish. */
+static ngx_int_t
+ngx_http_mcp_tenant_loader_reload(ngx_http_mcp_tenant_main_conf_t *mtmcf,
+    uint64_t stamp)
+{
+    int                           rc;
+    ngx_int_t                     taken;
+    ngx_msec_t                    start;
+    mcp_config_t                 *config;
+    mcp_report_t                 *report;
+    ngx_http_mcp_tenant_shctx_t  *sh;
+
+    sh = mtmcf->shm_zone->data;
 
     report = mcp_report_new();
     if (report == NULL) {
-        return;
+        return NGX_ERROR;
     }
 
-    if (mcp_config_load((char *) mtmcf->config_file.data, &mtmcf->options,
-                        report, &config)
-        != MCP_OK)
+    ngx_time_update();
+    start = ngx_current_msec;
+
+    rc = ngx_http_mcp_tenant_load_read(mtmcf, mtmcf->image, report, &config);
+
+    ngx_time_update();
+    ngx_http_mcp_tenant_loader_retry = ngx_current_msec
+        + NGX_HTTP_MCP_TENANT_REFUSED_COST * (ngx_current_msec - start);
+
+    /* neither one state of the files nor the other */
+
+    if (ngx_http_mcp_tenant_loader_stamp(mtmcf) != stamp
+        && ngx_http_mcp_tenant_loader_unsettled++
+           < NGX_HTTP_MCP_TENANT_SETTLE_TRIES)
     {
+        if (rc == MCP_OK) {
+            mcp_config_free(config);
+        }
+
+        mcp_report_free(report);
+        ngx_http_mcp_tenant_loader_told = 1;
+        ngx_http_mcp_tenant_loader_soon(NGX_HTTP_MCP_TENANT_EVENT_MS);
+
+        return NGX_DECLINED;
+    }
+
+    ngx_http_mcp_tenant_loader_unsettled = 0;
+    ngx_http_mcp_tenant_loader_seen = stamp;
+    taken = NGX_DECLINED;
+
+    if (rc != MCP_OK) {
         ngx_http_mcp_tenant_loader_refuse(mtmcf, report);
-        mcp_report_free(report);
-        return;
-    }
 
-    ngx_http_mcp_tenant_loader_refused = 0;
-
-    if (ngx_memcmp(config->digest, mtmcf->config->digest,
-                   sizeof(config->digest))
-        == 0)
+    } else if (mtmcf->config
+               && ngx_memcmp(config->digest, mtmcf->config->digest,
+                             sizeof(config->digest))
+                  == 0)
     {
+        mtmcf->refused = 0;
+        ngx_http_mcp_tenant_zone_clear_error(sh);
         mcp_config_free(config);
-        mcp_report_free(report);
-        return;
+
+    } else if (mcp_names_set(mtmcf->names, config) != MCP_OK) {
+        mcp_config_free(config);
+
+    } else {
+        mtmcf->refused = 0;
+        ngx_http_mcp_tenant_zone_clear_error(sh);
+        ngx_http_mcp_tenant_load_log(NGX_LOG_ERR, ngx_cycle->log, report);
+
+        mcp_config_free(mtmcf->config);
+        mtmcf->config = config;
+
+        /* other files make another stamp */
+
+        ngx_http_mcp_tenant_loader_seen =
+            ngx_http_mcp_tenant_loader_stamp(mtmcf);
+        taken = NGX_OK;
     }
 
-    ngx_http_mcp_tenant_conf_log(NGX_LOG_ERR, ngx_cycle->log, report);
     mcp_report_free(report);
+    ngx_http_mcp_tenant_loader_watch_files(mtmcf);
 
-    if (mcp_names_set(mtmcf->names, config) != MCP_OK) {
-        mcp_config_free(config);
-        return;
-    }
-
-    mcp_config_free(mtmcf->config);
-    mtmcf->config = config;
-
-    *reloaded = 1;
+    return taken;
 }
 
 
@@ -186,47 +495,50 @@ static void
 ngx_http_mcp_tenant_loader_refuse(ngx_http_mcp_tenant_main_conf_t *mtmcf,
     mcp_report_t *report)
 {
-    size_t                        n;
-    uint64_t                      hash;
-    const char                   *p;
-    ngx_http_mcp_tenant_shctx_t  *sh;
+    uint64_t     refused;
+    const char  *first;
 
-    hash = 1;
+    refused = ngx_http_mcp_tenant_load_refused(report, &first);
 
-    for (n = 0; n < mcp_report_lines(report); n++) {
-        for (p = mcp_report_line(report, n, NULL); *p; p++) {
-            hash = ngx_http_mcp_tenant_loader_mix(hash, (u_char) *p);
-        }
-    }
-
-    if (hash == ngx_http_mcp_tenant_loader_refused) {
+    if (refused == mtmcf->refused) {
         return;
     }
 
-    ngx_http_mcp_tenant_loader_refused = hash ? hash : 1;
+    mtmcf->refused = refused;
 
-    ngx_http_mcp_tenant_conf_log(NGX_LOG_ERR, ngx_cycle->log, report);
+    ngx_http_mcp_tenant_load_log(NGX_LOG_ERR, ngx_cycle->log, report);
     ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
                   "\"%V\" is refused; what was loaded before goes on",
                   &mtmcf->config_file);
 
-    sh = mtmcf->shm_zone->data;
-    sh->last_failure = ngx_time();
+    ngx_http_mcp_tenant_zone_refuse(mtmcf->shm_zone->data, first);
 }
 
 
-static void
-ngx_http_mcp_tenant_loader_resolve(ngx_http_mcp_tenant_main_conf_t *mtmcf,
-    ngx_msec_t timeout, ngx_uint_t *changed)
+/* Whether an address is another.  A change of files ends the round early. */
+static ngx_uint_t
+ngx_http_mcp_tenant_loader_resolve(ngx_http_mcp_tenant_main_conf_t *mtmcf)
 {
-    bool                          moved;
+    int                           stop;
+    bool                          changed, stopped;
     size_t                        n;
     const char                   *name, *error;
     ngx_http_mcp_tenant_shctx_t  *sh;
 
-    moved = false;
+    /* but not one after the other: each name gets its turn */
 
-    if (mcp_names_resolve(mtmcf->names, timeout, &moved) != MCP_OK)
+    stop = -1;
+
+    if (ngx_http_mcp_tenant_loader_watched
+        && !ngx_http_mcp_tenant_loader_stopped)
+    {
+        stop = mcp_watch_fd(ngx_http_mcp_tenant_loader_watched);
+    }
+
+    if (mcp_names_resolve(mtmcf->names,
+            ngx_http_mcp_tenant_resolve_ms(mcp_names_count(mtmcf->names)),
+            stop, &changed, &stopped)
+        != MCP_OK)
     {
         ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, ngx_errno,
                       "names of MCP servers could not be resolved");
@@ -241,15 +553,15 @@ ngx_http_mcp_tenant_loader_resolve(ngx_http_mcp_tenant_main_conf_t *mtmcf,
                       "addresses known before stay in use", name, error);
     }
 
-    if (moved) {
-        *changed = 1;
-    }
-
     ngx_time_update();
     ngx_http_mcp_tenant_loader_resolved = ngx_current_msec;
+    ngx_http_mcp_tenant_loader_asked = !stopped;
+    ngx_http_mcp_tenant_loader_stopped = stopped;
 
     sh = mtmcf->shm_zone->data;
     sh->unresolved = mcp_names_unresolved(mtmcf->names);
+
+    return changed;
 }
 
 
@@ -257,15 +569,20 @@ ngx_http_mcp_tenant_loader_resolve(ngx_http_mcp_tenant_main_conf_t *mtmcf,
 static uint64_t
 ngx_http_mcp_tenant_loader_stamp(ngx_http_mcp_tenant_main_conf_t *mtmcf)
 {
-    size_t       n, i;
-    uint64_t     stamp, parts[5];
-    struct stat  sb;
+    size_t               n, i, nfiles;
+    uint64_t             stamp, parts[5];
+    const char          *file;
+    const char *const   *files;
+    struct stat          sb;
 
+    file = (char *) mtmcf->config_file.data;
+    files = mtmcf->config ? mtmcf->config->files : &file;
+    nfiles = mtmcf->config ? mtmcf->config->nfiles : 1;
     stamp = 0;
 
-    for (n = 0; n < mtmcf->config->nfiles; n++) {
+    for (n = 0; n < nfiles; n++) {
 
-        if (stat(mtmcf->config->files[n], &sb) == -1) {
+        if (stat(files[n], &sb) == -1) {
             ngx_memzero(&sb, sizeof(struct stat));
         }
 
@@ -297,76 +614,91 @@ ngx_http_mcp_tenant_loader_mix(uint64_t hash, uint64_t n)
  * The lock and the epoch keep the loader of an older configuration from
  * publishing after that of a newer one.
  */
-static ngx_int_t
+static void
 ngx_http_mcp_tenant_loader_publish(ngx_http_mcp_tenant_main_conf_t *mtmcf)
 {
-    u_char                        path[NGX_MAX_PATH];
+    void                         *block;
+    size_t                        size;
     uint64_t                      generation;
-    ngx_fd_t                      fd;
+    ngx_fd_t                      lock;
     ngx_int_t                     rc;
     ngx_http_mcp_tenant_shctx_t  *sh;
 
-    (void) ngx_snprintf(path, NGX_MAX_PATH, "%V/lock%Z",
-                        &mtmcf->state->name);
-
-    fd = open((char *) path, O_RDWR|O_CREAT|O_CLOEXEC|O_NOFOLLOW, 0600);
-
-    if (fd == NGX_INVALID_FILE || flock(fd, LOCK_EX) == -1) {
-        ngx_log_error(ngx_http_mcp_tenant_loader_level, ngx_cycle->log,
-                      ngx_errno,
-                      "\"%s\" cannot be locked; what was loaded before goes on",
-                      path);
-
-        if (fd != NGX_INVALID_FILE) {
-            (void) ngx_close_file(fd);
-        }
-
-        return NGX_ERROR;
+    if (mtmcf->config == NULL) {
+        return;
     }
 
     sh = mtmcf->shm_zone->data;
+
+    lock = ngx_http_mcp_tenant_state_lock(mtmcf,
+               ngx_http_mcp_tenant_loader_level, ngx_cycle->log);
+
+    if (lock == NGX_INVALID_FILE) {
+        ngx_http_mcp_tenant_loader_behind = 1;
+        return;
+    }
+
     rc = NGX_OK;
 
     if (sh->epoch == mtmcf->epoch) {
 
         generation = sh->generation + 1;
-        rc = ngx_http_mcp_tenant_loader_write(mtmcf, generation);
+        rc = ngx_http_mcp_tenant_loader_compile(mtmcf, generation, &block,
+                                                &size);
 
         if (rc == NGX_OK) {
-            sh->last_success = ngx_time();
-            ngx_memory_barrier();
-            sh->generation = generation;
+            rc = ngx_http_mcp_tenant_state_write(mtmcf, block, size,
+                     ngx_http_mcp_tenant_loader_level, ngx_cycle->log);
+
+            mcp_crash_point("publish-written");
+
+            if (rc != NGX_OK) {
+                free(block);
+            }
+        }
+
+        if (rc == NGX_OK) {
+            free(mtmcf->block);
+            mtmcf->block = block;
+            mtmcf->image = block;
+
+            if (ngx_http_mcp_tenant_loader_behind) {
+                ngx_http_mcp_tenant_zone_clear_error(sh);
+            }
+
+            ngx_http_mcp_tenant_zone_publish(sh, mtmcf->image, generation);
+            mcp_crash_point("publish-announced");
 
             ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
                           "\"%V\" serves as generation %uL: %uz tenants",
                           &mtmcf->config_file, generation,
                           mtmcf->config->ntenants);
 
-        } else {
-            sh->last_failure = ngx_time();
+        } else if (!ngx_http_mcp_tenant_loader_behind) {
+            ngx_http_mcp_tenant_zone_refuse(sh, "the files are good, but could "
+                                            "not be published: see the error "
+                                            "log");
         }
     }
 
-    (void) ngx_close_file(fd);
+    (void) ngx_close_file(lock);
 
-    return rc;
+    ngx_http_mcp_tenant_loader_behind = rc != NGX_OK;
+    mtmcf->unassigned = 0;
 }
 
 
+/* *ret_block is the caller's. */
 static ngx_int_t
-ngx_http_mcp_tenant_loader_write(ngx_http_mcp_tenant_main_conf_t *mtmcf,
-    uint64_t generation)
+ngx_http_mcp_tenant_loader_compile(ngx_http_mcp_tenant_main_conf_t *mtmcf,
+    uint64_t generation, void **ret_block, size_t *ret_size)
 {
-    void               *block;
-    size_t              size, needed;
-    u_char              path[NGX_MAX_PATH];
-    ngx_int_t           rc;
-    const char         *error;
-    const mcp_image_t  *image;
+    size_t       needed;
+    const char  *error;
 
     if (mcp_image_build(mtmcf->config, &mtmcf->options, mcp_names_addresses,
-                        mtmcf->names, mtmcf->epoch, generation, &block, &size,
-                        &error)
+                        mtmcf->names, mtmcf->epoch, generation, ret_block,
+                        ret_size, &error)
         != MCP_OK)
     {
         ngx_log_error(ngx_http_mcp_tenant_loader_level, ngx_cycle->log, 0,
@@ -375,18 +707,15 @@ ngx_http_mcp_tenant_loader_write(ngx_http_mcp_tenant_main_conf_t *mtmcf,
         return NGX_ERROR;
     }
 
-    rc = NGX_ERROR;
-    image = mcp_image_open(block, size, &error);
-
-    if (image == NULL) {
+    if (mcp_image_open(*ret_block, *ret_size, &error) == NULL) {
         ngx_log_error(ngx_http_mcp_tenant_loader_level, ngx_cycle->log, 0,
                       "\"%V\" was compiled wrongly: %s",
                       &mtmcf->config_file, error);
-        goto done;
+        goto failed;
     }
 
     if (ngx_http_mcp_tenant_zone_check(mtmcf->shm_zone->data,
-                                       mtmcf->shm_zone->shm.size, block,
+                                       mtmcf->shm_zone->shm.size, *ret_block,
                                        &needed)
         != NGX_OK)
     {
@@ -395,32 +724,19 @@ ngx_http_mcp_tenant_loader_write(ngx_http_mcp_tenant_main_conf_t *mtmcf,
                       "expected at least %uz; what was loaded before goes on",
                       &mtmcf->shm_zone->shm.name, &mtmcf->config_file,
                       mtmcf->shm_zone->shm.size, needed);
-        goto done;
+        goto failed;
     }
 
-    if (ngx_http_mcp_tenant_zone_assign(mtmcf->shm_zone->data, block,
+    if (ngx_http_mcp_tenant_zone_assign(mtmcf->shm_zone->data, *ret_block,
                                         mtmcf->epoch, generation)
-        != NGX_OK)
+        == NGX_OK)
     {
-        goto done;
+        return NGX_OK;
     }
 
-    (void) ngx_snprintf(path, NGX_MAX_PATH, "%V/tenants.img%Z",
-                        &mtmcf->state->name);
+failed:
 
-    if (mcp_image_write((char *) path, block, size) != MCP_OK) {
-        ngx_log_error(ngx_http_mcp_tenant_loader_level, ngx_cycle->log,
-                      ngx_errno,
-                      "\"%s\" cannot be written; what was loaded before goes "
-                      "on", path);
-        goto done;
-    }
+    free(*ret_block);
 
-    rc = NGX_OK;
-
-done:
-
-    free(block);
-
-    return rc;
+    return NGX_ERROR;
 }

@@ -39,7 +39,7 @@ static ngx_conf_post_t  ngx_http_mcp_tenant_resolve_interval_post =
 static ngx_command_t  ngx_http_mcp_tenant_commands[] = {
 
     { ngx_string("mcp_tenant_config"),
-      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE123,
       ngx_http_mcp_tenant_config,
       NGX_HTTP_MAIN_CONF_OFFSET,
       0,
@@ -251,7 +251,7 @@ ngx_http_mcp_tenant_postconfiguration(ngx_conf_t *cf)
 
     if (ngx_http_mcp_tenant_upstream_settings(cf, mtmcf) != NGX_OK
         || ngx_http_mcp_tenant_answer_init(cf, mtmcf) != NGX_OK
-        || ngx_http_mcp_tenant_conf_load(cf, mtmcf) != NGX_OK
+        || ngx_http_mcp_tenant_load(cf, mtmcf) != NGX_OK
         || ngx_http_mcp_tenant_loader_init(cf, mtmcf) != NGX_OK)
     {
         return NGX_ERROR;
@@ -291,20 +291,27 @@ ngx_http_mcp_tenant_postconfiguration(ngx_conf_t *cf)
 static ngx_int_t
 ngx_http_mcp_tenant_init_module(ngx_cycle_t *cycle)
 {
+    ngx_fd_t                          lock;
     ngx_http_mcp_tenant_shctx_t      *sh;
     ngx_http_mcp_tenant_main_conf_t  *mtmcf;
 
     mtmcf = ngx_http_cycle_get_module_main_conf(cycle,
                                                 ngx_http_mcp_tenant_module);
 
-    if (mtmcf == NULL || mtmcf->shm_zone == NULL || mtmcf->image == NULL) {
+    if (mtmcf == NULL || mtmcf->shm_zone == NULL || mtmcf->image == NULL
+        || ngx_test_config)
+    {
         return NGX_OK;
     }
 
     sh = mtmcf->shm_zone->data;
 
-    mtmcf->epoch = ngx_atomic_fetch_add(&sh->epoch, 1) + 1;
-    mtmcf->generation = ngx_atomic_fetch_add(&sh->generation, 1) + 1;
+    /* the loader of the configuration before may be publishing */
+
+    lock = ngx_http_mcp_tenant_state_lock(mtmcf, NGX_LOG_DEBUG, cycle->log);
+
+    mtmcf->epoch = ++sh->epoch;
+    mtmcf->generation = sh->generation + 1;
 
     /*
      * Without rows, requests of tenants are refused until the loader finds
@@ -320,7 +327,23 @@ ngx_http_mcp_tenant_init_module(ngx_cycle_t *cycle)
         mtmcf->unassigned = 1;
     }
 
-    sh->last_success = ngx_time();
+    ngx_http_mcp_tenant_zone_publish(sh, mtmcf->image, mtmcf->generation);
+
+    if (lock != NGX_INVALID_FILE) {
+        (void) ngx_close_file(lock);
+    }
+
+    if (mtmcf->error) {
+
+        /* here, since a log file is open only now */
+
+        ngx_http_mcp_tenant_load_fell_back(mtmcf, NGX_LOG_ALERT, cycle->log);
+        ngx_http_mcp_tenant_zone_refuse(sh, (char *) mtmcf->error);
+
+    } else {
+        ngx_http_mcp_tenant_zone_clear_error(sh);
+    }
+
     sh->unresolved = mcp_names_unresolved(mtmcf->names);
 
     return NGX_OK;
@@ -345,13 +368,7 @@ ngx_http_mcp_tenant_init_process(ngx_cycle_t *cycle)
         return NGX_OK;
     }
 
-    if (ngx_http_mcp_tenant_zone_init_process(cycle, mtmcf->shm_zone->data)
-        != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    return ngx_http_mcp_tenant_image_init_process(cycle, mtmcf);
+    return ngx_http_mcp_tenant_worker_init(cycle, mtmcf);
 }
 
 
@@ -389,6 +406,8 @@ ngx_http_mcp_tenant_create_main_conf(ngx_conf_t *cf)
      * set by ngx_pcalloc():
      *
      *     mtmcf->config_file = { 0, NULL };
+     *     mtmcf->fallback = 0;
+     *     mtmcf->allow_shrink = 0;
      *     mtmcf->state = NULL;
      *     mtmcf->shm_zone = NULL;
      *     mtmcf->cluster_domain = { 0, NULL };
@@ -396,9 +415,12 @@ ngx_http_mcp_tenant_create_main_conf(ngx_conf_t *cf)
      *     mtmcf->config = NULL;
      *     mtmcf->names = NULL;
      *     mtmcf->image = NULL;
+     *     mtmcf->refused = 0;
+     *     mtmcf->error = NULL;
      *     mtmcf->used = 0;
      */
 
+    mtmcf->owner = NGX_INVALID_FILE;
     mtmcf->resolve_interval = NGX_CONF_UNSET_MSEC;
 
     if (ngx_array_init(&mtmcf->upstream_allow, cf->pool, 4,

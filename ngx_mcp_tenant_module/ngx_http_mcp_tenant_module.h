@@ -28,6 +28,11 @@
 /* server, key and tenant */
 #define NGX_HTTP_MCP_TENANT_SCOPES             3
 
+/* as much of a message as the zone keeps, and for how many images a digest */
+#define NGX_HTTP_MCP_TENANT_ERROR_BYTES        512
+#define NGX_HTTP_MCP_TENANT_DIGESTS            16
+#define NGX_HTTP_MCP_TENANT_DIGEST_BYTES       32
+
 /* what requests are counted by, the last duration being the longest */
 #define NGX_HTTP_MCP_TENANT_DENIED             0
 #define NGX_HTTP_MCP_TENANT_ALLOWED            1
@@ -98,17 +103,37 @@ typedef struct {
 } ngx_http_mcp_tenant_health_t;
 
 
+/* stamp: changes before and after the text, and is odd in between */
+
+typedef struct {
+    ngx_atomic_t                     stamp;
+    u_char                           text[NGX_HTTP_MCP_TENANT_ERROR_BYTES];
+} ngx_http_mcp_tenant_error_t;
+
+
+typedef struct {
+    ngx_atomic_t                     generation;    /* 0: none */
+    u_char                           bytes[NGX_HTTP_MCP_TENANT_DIGEST_BYTES];
+} ngx_http_mcp_tenant_digest_t;
+
+
 /*
  * epoch: grows with every configuration of NGINX, from a random start;
  * generation: images since the zone was made.  The image says which rows are
- * whose; the row outside counts requests without a tenant.
+ * whose; the row outside counts requests without a tenant.  looked, watches:
+ * when the loader last looked at the files, and whether it is told of changes.
+ * error: of the files as they are, empty when those are served.
  */
 typedef struct {
     ngx_atomic_t                     epoch;
     ngx_atomic_t                     generation;
     ngx_atomic_t                     last_success;  /* Unix seconds */
     ngx_atomic_t                     last_failure;
+    ngx_atomic_t                     looked;
+    ngx_atomic_t                     watches;
     ngx_atomic_t                     unresolved;
+    ngx_http_mcp_tenant_error_t      error;
+    ngx_http_mcp_tenant_digest_t     digests[NGX_HTTP_MCP_TENANT_DIGESTS];
     ngx_http_mcp_tenant_row_t        unidentified;
     mcp_processes_t                 *processes;
     mcp_rows_t                      *tables[MCP_IMAGE_ROWS_KINDS];
@@ -128,6 +153,7 @@ typedef struct {
     ngx_uint_t                       refs;
     uint64_t                         generation;
     unsigned                         mapped:1;
+    unsigned                         foreign:1;     /* for judging alone */
 } ngx_http_mcp_tenant_image_t;
 
 
@@ -142,7 +168,10 @@ typedef struct {
 typedef struct {
     ngx_str_t                        config_file;
     ngx_uint_t                       config_line;
+    ngx_uint_t                       fallback;      /* unsigned:1 */
+    ngx_uint_t                       allow_shrink;  /* unsigned:1 */
     ngx_path_t                      *state;
+    ngx_fd_t                         owner;
     ngx_shm_zone_t                  *shm_zone;
     ngx_http_mcp_tenant_shctx_t     *old_zone;
     size_t                           zone_size;     /* as configured */
@@ -156,10 +185,12 @@ typedef struct {
     mcp_config_options_t             options;
     mcp_config_t                    *config;
     mcp_names_t                     *names;
-    void                            *block;
+    void                            *block;         /* what image lies in */
     const mcp_image_t               *image;
     uint64_t                         epoch;
     uint64_t                         generation;
+    uint64_t                         refused;       /* see load_refused() */
+    u_char                          *error;
 
     unsigned                         unassigned:1;
     unsigned                         used:1;
@@ -211,6 +242,9 @@ typedef struct {
                                         ngx_int_t rc);
     ngx_int_t                      (*input_filter_init)(void *data);
     ngx_int_t                      (*input_filter)(void *data, ssize_t bytes);
+
+    ngx_queue_t                      queue;         /* of the worker */
+    ngx_http_request_t              *request;
 
     mcp_limits_t                    *limits;
     uint32_t                         slots[NGX_HTTP_MCP_TENANT_SCOPES];
@@ -284,7 +318,7 @@ extern ngx_module_t  ngx_http_mcp_tenant_module;
 extern uint32_t      ngx_http_mcp_tenant_process;
 
 
-/* conf: directives and what they load */
+/* conf: directives */
 
 char *ngx_http_mcp_tenant_config(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
@@ -303,16 +337,62 @@ char *ngx_http_mcp_tenant_endpoint(ngx_conf_t *cf, ngx_command_t *cmd,
 char *ngx_http_mcp_tenant_pass_headers(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 
+
+/* load: the files of tenants */
+
 /*
  * Reads and compiles the configured file into mtmcf, logging every finding;
  * NGX_ERROR refuses the configuration.
  */
-ngx_int_t ngx_http_mcp_tenant_conf_load(ngx_conf_t *cf,
+ngx_int_t ngx_http_mcp_tenant_load(ngx_conf_t *cf,
     ngx_http_mcp_tenant_main_conf_t *mtmcf);
 
+/*
+ * Reads the configured file; MCP_ERROR leaves *ret_config alone.  served: what
+ * may not shrink, or NULL.
+ */
+int ngx_http_mcp_tenant_load_read(ngx_http_mcp_tenant_main_conf_t *mtmcf,
+    const mcp_image_t *served, mcp_report_t *report,
+    mcp_config_t **ret_config);
+
 /* Logs the findings of report, errors at level. */
-void ngx_http_mcp_tenant_conf_log(ngx_uint_t level, ngx_log_t *log,
+void ngx_http_mcp_tenant_load_log(ngx_uint_t level, ngx_log_t *log,
     mcp_report_t *report);
+
+/* Says that mtmcf->image is the last good one, and why. */
+void ngx_http_mcp_tenant_load_fell_back(
+    ngx_http_mcp_tenant_main_conf_t *mtmcf, ngx_uint_t level, ngx_log_t *log);
+
+/*
+ * What tells the findings of one report from those of another, never 0;
+ * *ret_first: the first error, which the report owns.
+ */
+uint64_t ngx_http_mcp_tenant_load_refused(mcp_report_t *report,
+    const char **ret_first);
+
+
+/* state: the folder that outlives processes */
+
+/* NGX_ERROR, with its reason logged, when another NGINX owns the folder. */
+ngx_int_t ngx_http_mcp_tenant_state_own(
+    ngx_http_mcp_tenant_main_conf_t *mtmcf, ngx_log_t *log);
+void ngx_http_mcp_tenant_state_disown(ngx_http_mcp_tenant_main_conf_t *mtmcf);
+
+/*
+ * What whoever publishes holds, until the file is closed; NGX_INVALID_FILE,
+ * logged at level, when it cannot be had within two seconds.
+ */
+ngx_fd_t ngx_http_mcp_tenant_state_lock(
+    ngx_http_mcp_tenant_main_conf_t *mtmcf, ngx_uint_t level, ngx_log_t *log);
+
+ngx_int_t ngx_http_mcp_tenant_state_write(
+    ngx_http_mcp_tenant_main_conf_t *mtmcf, const void *block, size_t size,
+    ngx_uint_t level, ngx_log_t *log);
+
+/* The newest image, as mcp_image_map() gives it. */
+const mcp_image_t *ngx_http_mcp_tenant_state_map(
+    ngx_http_mcp_tenant_main_conf_t *mtmcf, size_t *ret_size,
+    const char **reterr_text);
 
 
 /* zone */
@@ -334,12 +414,37 @@ ngx_int_t ngx_http_mcp_tenant_zone_check(ngx_http_mcp_tenant_shctx_t *sh,
 ngx_int_t ngx_http_mcp_tenant_zone_assign(ngx_http_mcp_tenant_shctx_t *sh,
     void *block, uint64_t epoch, uint64_t generation);
 
+/*
+ * Tells all that image is what to serve; one process at a time, after the
+ * image is where they find it.
+ */
+void ngx_http_mcp_tenant_zone_publish(ngx_http_mcp_tenant_shctx_t *sh,
+    const mcp_image_t *image, uint64_t generation);
+
+/* Tells why the files are not served: the first error of them. */
+void ngx_http_mcp_tenant_zone_refuse(ngx_http_mcp_tenant_shctx_t *sh,
+    const char *error);
+void ngx_http_mcp_tenant_zone_clear_error(ngx_http_mcp_tenant_shctx_t *sh);
+
+/* Writes that error, with a NUL; empty when the files are served. */
+void ngx_http_mcp_tenant_zone_error(ngx_http_mcp_tenant_shctx_t *sh,
+    u_char *ret_text);
+
+/* NGX_DECLINED when the digest of that generation is no longer known. */
+ngx_int_t ngx_http_mcp_tenant_zone_digest(ngx_http_mcp_tenant_shctx_t *sh,
+    uint64_t generation, u_char *ret_digest);
+
+/* Names of the kinds of rows. */
+extern const char  *ngx_http_mcp_tenant_zone_words[MCP_IMAGE_ROWS_KINDS];
+
 uint32_t ngx_http_mcp_tenant_zone_nhealth(ngx_http_mcp_tenant_shctx_t *sh);
 
-/* Takes this worker's row, and looks for dead processes from time to time. */
+/* Takes this worker's row. */
 ngx_int_t ngx_http_mcp_tenant_zone_init_process(ngx_cycle_t *cycle,
     ngx_http_mcp_tenant_shctx_t *sh);
 void ngx_http_mcp_tenant_zone_exit_process(ngx_http_mcp_tenant_shctx_t *sh);
+
+/* Looks for dead processes. */
 void ngx_http_mcp_tenant_zone_reap(ngx_http_mcp_tenant_shctx_t *sh,
     ngx_log_t *log);
 
@@ -354,6 +459,34 @@ void ngx_http_mcp_tenant_image_exit_process(void);
 ngx_http_mcp_tenant_image_t *ngx_http_mcp_tenant_image_get(
     ngx_http_mcp_tenant_main_conf_t *mtmcf, ngx_log_t *log);
 void ngx_http_mcp_tenant_image_put(ngx_http_mcp_tenant_image_t *image);
+
+/*
+ * Goes on to the newest image without a request that asks for it.  A worker
+ * that drains announces that it serves no new ones.
+ */
+void ngx_http_mcp_tenant_image_follow(ngx_http_mcp_tenant_main_conf_t *mtmcf,
+    ngx_log_t *log);
+
+/*
+ * What the keys of requests under way are judged by, also in a worker that
+ * drains, whose own image no longer changes.  NULL when it is not to be had;
+ * put it back.
+ */
+ngx_http_mcp_tenant_image_t *ngx_http_mcp_tenant_image_newest(
+    ngx_http_mcp_tenant_main_conf_t *mtmcf, ngx_log_t *log);
+
+
+/* worker: what a worker does beside requests */
+
+ngx_int_t ngx_http_mcp_tenant_worker_init(ngx_cycle_t *cycle,
+    ngx_http_mcp_tenant_main_conf_t *mtmcf);
+
+/* Notes a request that was allowed, so that it can be closed. */
+void ngx_http_mcp_tenant_worker_add(ngx_http_request_t *r,
+    ngx_http_mcp_tenant_ctx_t *ctx);
+
+/* Forgets it; harmless when it was never noted. */
+void ngx_http_mcp_tenant_worker_remove(ngx_http_mcp_tenant_ctx_t *ctx);
 
 
 /* loader: the helper process */
@@ -390,6 +523,10 @@ ngx_http_mcp_tenant_ctx_t *ngx_http_mcp_tenant_ctx_find(
  */
 mcp_reason_e ngx_http_mcp_tenant_identify(ngx_http_request_t *r,
     ngx_http_mcp_tenant_ctx_t *ctx);
+
+/* Whether the key may be used at this time: MCP_REASON_OK, or why not. */
+mcp_reason_e ngx_http_mcp_tenant_key_usable(const mcp_image_t *image,
+    const mcp_image_key_t *key);
 
 void ngx_http_mcp_tenant_identity_exit_process(void);
 
@@ -470,7 +607,8 @@ ngx_int_t ngx_http_mcp_tenant_send(ngx_http_request_t *r, ngx_uint_t status,
     const char *content_type, ngx_http_mcp_tenant_out_t *out);
 
 /* Sends json, indented for people; frees it. */
-ngx_int_t ngx_http_mcp_tenant_send_json(ngx_http_request_t *r, void *json);
+ngx_int_t ngx_http_mcp_tenant_send_json(ngx_http_request_t *r,
+    ngx_uint_t status, void *json);
 
 /* Adds a response header; value is not copied. */
 ngx_int_t ngx_http_mcp_tenant_add_header(ngx_http_request_t *r,

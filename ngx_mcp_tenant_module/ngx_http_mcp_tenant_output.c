@@ -144,7 +144,8 @@ ngx_http_mcp_tenant_send(ngx_http_request_t *r, ngx_uint_t status,
 
 
 ngx_int_t
-ngx_http_mcp_tenant_send_json(ngx_http_request_t *r, void *json)
+ngx_http_mcp_tenant_send_json(ngx_http_request_t *r, ngx_uint_t status,
+    void *json)
 {
     ngx_http_mcp_tenant_out_t  out;
 
@@ -156,7 +157,7 @@ ngx_http_mcp_tenant_send_json(ngx_http_request_t *r, void *json)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    return ngx_http_mcp_tenant_send(r, NGX_HTTP_OK, "application/json", &out);
+    return ngx_http_mcp_tenant_send(r, status, "application/json", &out);
 }
 
 

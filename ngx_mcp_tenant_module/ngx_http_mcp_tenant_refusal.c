@@ -126,6 +126,10 @@ ngx_http_mcp_tenant_final_reason(ngx_http_request_t *r,
 
     status = r->headers_out.status;
 
+    if (ctx->reason == MCP_REASON_REVOKED) {
+        return ctx->reason;
+    }
+
     if (status == NGX_HTTP_CLIENT_CLOSED_REQUEST
         && (ctx->allowed || ctx->reason == MCP_REASON_NONE))
     {

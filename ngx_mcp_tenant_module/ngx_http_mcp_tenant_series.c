@@ -28,6 +28,8 @@ static void ngx_http_mcp_tenant_metric_number(
     ngx_http_mcp_tenant_series_t *s, uint32_t n);
 static void ngx_http_mcp_tenant_metric_process(
     ngx_http_mcp_tenant_series_t *s, uint32_t n);
+static void ngx_http_mcp_tenant_metric_error(
+    ngx_http_mcp_tenant_series_t *s, uint32_t n);
 static void ngx_http_mcp_tenant_metric_tenants(
     ngx_http_mcp_tenant_series_t *s, uint32_t n);
 static void ngx_http_mcp_tenant_metric_zone(
@@ -68,7 +70,25 @@ static const ngx_http_mcp_tenant_metric_t  ngx_http_mcp_tenant_metrics[] = {
       "Oldest configuration that a process still uses.",
       NGX_HTTP_MCP_TENANT_UNIT_PROCESS,
       ngx_http_mcp_tenant_metric_process,
+      offsetof(mcp_process_info_t, oldest) },
+
+    { "nginx_mcp_tenant_process_serving_generation", "gauge",
+      "Configuration by which a process judges new requests.",
+      NGX_HTTP_MCP_TENANT_UNIT_PROCESS,
+      ngx_http_mcp_tenant_metric_process,
+      offsetof(mcp_process_info_t, serves) },
+
+    { "nginx_mcp_tenant_config_last_error_info", "gauge",
+      "Why the files are not served, as a label; no series when they are.",
+      NGX_HTTP_MCP_TENANT_UNIT_GATEWAY,
+      ngx_http_mcp_tenant_metric_error,
       0 },
+
+    { "nginx_mcp_tenant_loader_last_look_timestamp_seconds", "gauge",
+      "When the loader last looked at the files.",
+      NGX_HTTP_MCP_TENANT_UNIT_GATEWAY,
+      ngx_http_mcp_tenant_metric_number,
+      offsetof(ngx_http_mcp_tenant_shctx_t, looked) },
 
     { "nginx_mcp_tenant_unresolved_names", "gauge",
       "Host names of servers that have no address.",
@@ -264,15 +284,41 @@ static void
 ngx_http_mcp_tenant_metric_process(ngx_http_mcp_tenant_series_t *s,
     uint32_t n)
 {
-    int32_t   pid;
-    uint64_t  generation;
+    uint64_t            generation;
+    mcp_process_info_t  info;
 
-    if (mcp_process_info(s->sh->processes, n, &pid, &generation)
-        && generation != MCP_GENERATION_NONE)
-    {
+    if (!mcp_process_info(s->sh->processes, n, &info)) {
+        return;
+    }
+
+    generation = *(uint64_t *) ((u_char *) &info + s->offset);
+
+    if (generation != MCP_GENERATION_NONE) {
         ngx_http_mcp_tenant_series(s, "%s{process=\"%uD\"} %uL\n", s->name, n,
                                    generation);
     }
+}
+
+
+static void
+ngx_http_mcp_tenant_metric_error(ngx_http_mcp_tenant_series_t *s, uint32_t n)
+{
+    u_char  *p, text[NGX_HTTP_MCP_TENANT_ERROR_BYTES];
+
+    ngx_http_mcp_tenant_zone_error(s->sh, text);
+
+    if (text[0] == '\0') {
+        return;
+    }
+
+    ngx_http_mcp_tenant_series(s, "%s{error=\"", s->name);
+
+    for (p = text; *p; p++) {
+        ngx_http_mcp_tenant_series(s, *p == '"' || *p == '\\' ? "\\%c" : "%c",
+                                   *p);
+    }
+
+    ngx_http_mcp_tenant_series(s, "\"} 1\n");
 }
 
 
@@ -289,21 +335,18 @@ static void
 ngx_http_mcp_tenant_metric_zone(ngx_http_mcp_tenant_series_t *s,
     uint32_t n)
 {
-    ngx_uint_t  kind;
-
-    static const char  *words[] = {
-        [MCP_IMAGE_ROWS_TENANTS] = "tenants",
-        [MCP_IMAGE_ROWS_LIMITS] = "limits",
-        [MCP_IMAGE_ROWS_ENDPOINTS] = "endpoints",
-        [MCP_IMAGE_ROWS_SERVERS] = "servers"
-    };
+    ngx_uint_t   kind;
+    const char  *word;
 
     for (kind = 0; kind < MCP_IMAGE_ROWS_KINDS; kind++) {
+
+        word = ngx_http_mcp_tenant_zone_words[kind];
+
         ngx_http_mcp_tenant_series(s,
             "%s{table=\"%s\",state=\"used\"} %uD\n"
             "%s{table=\"%s\",state=\"capacity\"} %uD\n",
-            s->name, words[kind], mcp_rows_used(s->sh->tables[kind]),
-            s->name, words[kind], mcp_rows_capacity(s->sh->tables[kind]));
+            s->name, word, mcp_rows_used(s->sh->tables[kind]),
+            s->name, word, mcp_rows_capacity(s->sh->tables[kind]));
     }
 }
 

@@ -57,7 +57,7 @@ ngx_http_mcp_tenant_servers_handler(ngx_http_request_t *r)
                    mcp_image_server(ctx->image->image, ctx->server));
     }
 
-    return ngx_http_mcp_tenant_send_json(r, json);
+    return ngx_http_mcp_tenant_send_json(r, NGX_HTTP_OK, json);
 }
 
 

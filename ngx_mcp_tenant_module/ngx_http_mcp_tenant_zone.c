@@ -8,7 +8,6 @@
 #include <sys/random.h>
 
 
-#define NGX_HTTP_MCP_TENANT_REAP_MS         250
 #define NGX_HTTP_MCP_TENANT_ALIGNMENT       64
 
 /* the slab allocator's own pages and rounding */
@@ -38,7 +37,6 @@ static void ngx_http_mcp_tenant_zone_clear_server(void *data, uint32_t row);
 static ngx_int_t ngx_http_mcp_tenant_zone_assign_kind(
     ngx_http_mcp_tenant_shctx_t *sh, void *block, mcp_image_rows_e kind,
     uint64_t generation);
-static void ngx_http_mcp_tenant_zone_timer(ngx_event_t *ev);
 
 
 /* What each further tenant is expected to bring. */
@@ -50,11 +48,16 @@ static const uint32_t  ngx_http_mcp_tenant_zone_shares[] = {
 };
 
 
+const char  *ngx_http_mcp_tenant_zone_words[] = {
+    [MCP_IMAGE_ROWS_TENANTS] = "tenants",
+    [MCP_IMAGE_ROWS_LIMITS] = "limits",
+    [MCP_IMAGE_ROWS_ENDPOINTS] = "endpoints",
+    [MCP_IMAGE_ROWS_SERVERS] = "servers"
+};
+
+
 /* Of this process; see mcp_process.h. */
 uint32_t  ngx_http_mcp_tenant_process = MCP_PROCESS_NONE;
-
-static ngx_event_t       ngx_http_mcp_tenant_zone_event;
-static ngx_connection_t  ngx_http_mcp_tenant_zone_connection;
 
 
 /*
@@ -74,6 +77,14 @@ ngx_http_mcp_tenant_zone_init(ngx_shm_zone_t *shm_zone, void *data)
     ngx_http_mcp_tenant_main_conf_t    *mtmcf;
     ngx_http_mcp_tenant_zone_layout_t   layout;
 
+    mtmcf = shm_zone->data;
+
+    /* here, since the folder is there, and the configuration can be refused */
+
+    if (ngx_http_mcp_tenant_state_own(mtmcf, shm_zone->shm.log) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     if (data) {
         shm_zone->data = data;
         return NGX_OK;
@@ -85,8 +96,6 @@ ngx_http_mcp_tenant_zone_init(ngx_shm_zone_t *shm_zone, void *data)
         shm_zone->data = shpool->data;
         return NGX_OK;
     }
-
-    mtmcf = shm_zone->data;
 
     ngx_http_mcp_tenant_zone_needs(mtmcf->block, needs);
     ngx_http_mcp_tenant_zone_share(shm_zone->shm.size, needs, rows);
@@ -365,6 +374,93 @@ ngx_http_mcp_tenant_zone_clear_server(void *data, uint32_t row)
 }
 
 
+void
+ngx_http_mcp_tenant_zone_publish(ngx_http_mcp_tenant_shctx_t *sh,
+    const mcp_image_t *image, uint64_t generation)
+{
+    ngx_http_mcp_tenant_digest_t  *digest;
+
+    digest = &sh->digests[generation % NGX_HTTP_MCP_TENANT_DIGESTS];
+
+    digest->generation = 0;
+    ngx_memory_barrier();
+    ngx_memcpy(digest->bytes, mcp_image_digest(image),
+               NGX_HTTP_MCP_TENANT_DIGEST_BYTES);
+    ngx_memory_barrier();
+    digest->generation = generation;
+
+    sh->last_success = ngx_time();
+    ngx_memory_barrier();
+    sh->generation = generation;
+}
+
+
+ngx_int_t
+ngx_http_mcp_tenant_zone_digest(ngx_http_mcp_tenant_shctx_t *sh,
+    uint64_t generation, u_char *ret_digest)
+{
+    ngx_http_mcp_tenant_digest_t  *digest;
+
+    digest = &sh->digests[generation % NGX_HTTP_MCP_TENANT_DIGESTS];
+
+    if (digest->generation != generation) {
+        return NGX_DECLINED;
+    }
+
+    ngx_memory_barrier();
+    ngx_memcpy(ret_digest, digest->bytes, NGX_HTTP_MCP_TENANT_DIGEST_BYTES);
+    ngx_memory_barrier();
+
+    return digest->generation == generation ? NGX_OK : NGX_DECLINED;
+}
+
+
+void
+ngx_http_mcp_tenant_zone_refuse(ngx_http_mcp_tenant_shctx_t *sh,
+    const char *error)
+{
+    sh->last_failure = ngx_time();
+
+    sh->error.stamp |= 1;
+    ngx_memory_barrier();
+    (void) ngx_cpystrn(sh->error.text, (u_char *) error,
+                       NGX_HTTP_MCP_TENANT_ERROR_BYTES);
+    ngx_memory_barrier();
+    sh->error.stamp++;
+}
+
+
+void
+ngx_http_mcp_tenant_zone_clear_error(ngx_http_mcp_tenant_shctx_t *sh)
+{
+    sh->error.text[0] = '\0';
+}
+
+
+void
+ngx_http_mcp_tenant_zone_error(ngx_http_mcp_tenant_shctx_t *sh,
+    u_char *ret_text)
+{
+    ngx_uint_t         tries;
+    ngx_atomic_uint_t  stamp;
+
+    /* a loader that died while it wrote leaves the stamp odd: cut, but told */
+
+    for (tries = 0; tries < 10; tries++) {
+
+        stamp = sh->error.stamp;
+        ngx_memory_barrier();
+        (void) ngx_cpystrn(ret_text, sh->error.text,
+                           NGX_HTTP_MCP_TENANT_ERROR_BYTES);
+        ngx_memory_barrier();
+
+        if (!(stamp & 1) && stamp == sh->error.stamp) {
+            return;
+        }
+    }
+}
+
+
 uint32_t
 ngx_http_mcp_tenant_zone_nhealth(ngx_http_mcp_tenant_shctx_t *sh)
 {
@@ -376,8 +472,6 @@ ngx_int_t
 ngx_http_mcp_tenant_zone_init_process(ngx_cycle_t *cycle,
     ngx_http_mcp_tenant_shctx_t *sh)
 {
-    ngx_event_t  *ev;
-
     if (mcp_process_attach(sh->processes, mcp_limits_reclaim, sh->limits,
                            &ngx_http_mcp_tenant_process)
         != MCP_OK)
@@ -392,24 +486,6 @@ ngx_http_mcp_tenant_zone_init_process(ngx_cycle_t *cycle,
                       "%d processes use the zone; this one counts in a row "
                       "shared with others until it ends", MCP_PROCESSES_MAX);
     }
-
-    ev = &ngx_http_mcp_tenant_zone_event;
-
-    ngx_memzero(ev, sizeof(ngx_event_t));
-
-    ngx_http_mcp_tenant_zone_connection.fd = (ngx_socket_t) -1;
-
-    ev->handler = ngx_http_mcp_tenant_zone_timer;
-    ev->log = cycle->log;
-    ev->data = &ngx_http_mcp_tenant_zone_connection;
-
-    /* an idle worker that shuts down must not wait for it */
-
-    ev->cancelable = 1;
-
-    ngx_http_mcp_tenant_zone_connection.data = sh;
-
-    ngx_add_timer(ev, NGX_HTTP_MCP_TENANT_REAP_MS);
 
     return NGX_OK;
 }
@@ -436,17 +512,4 @@ ngx_http_mcp_tenant_zone_reap(ngx_http_mcp_tenant_shctx_t *sh, ngx_log_t *log)
                       "gave back what %uD dead process%s held", n,
                       n == 1 ? "" : "es");
     }
-}
-
-
-static void
-ngx_http_mcp_tenant_zone_timer(ngx_event_t *ev)
-{
-    ngx_connection_t  *c;
-
-    c = ev->data;
-
-    ngx_http_mcp_tenant_zone_reap(c->data, ev->log);
-
-    ngx_add_timer(ev, NGX_HTTP_MCP_TENANT_REAP_MS);
 }

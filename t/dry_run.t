@@ -106,6 +106,9 @@ McpQuota::servers_with(echo => '/echo', past => '/echo')
     # two workers write lines in any order
     is_deeply([sort map { $_->{limit} } grep { $_->{server} } audit()],
               ['', '', 'PASSED', 'REJECTED'], 'as the audit has it');
+--- suppress_stderr
+--- error_log
+[warn]
 --- no_error_log
 [alert]
 [crit]

@@ -50,6 +50,9 @@ McpQuota::servers_with(@main::servers)
     is(call('s3', method => $_)->{status}, 429, $_) for 'GET', 'DELETE';
     is(main::arrived(), $before + 2, 'nothing of it arrived');
     is_gauge('requests_in_flight', 'a', 0);
+--- suppress_stderr
+--- error_log
+[warn]
 --- no_error_log
 [error]
 [alert]
@@ -125,6 +128,9 @@ McpQuota::servers_with(@main::servers)
     wait_until(sub { main::listed() eq '1 s2=ready s3=quota_exceeded' },
                'now it is the first');
     is(call('s2')->{status}, 200, 'and open');
+--- suppress_stderr
+--- error_log
+[warn]
 --- no_error_log
 [error]
 [alert]

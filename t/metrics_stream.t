@@ -81,7 +81,7 @@ sub ask_slowly {
 
 sub rest {
     my ($socket, $got) = @_;
-    my $until = time() + patience();
+    my $until = McpBase::now() + patience();
 
     1 while McpUpstream::read_some($socket, \$got, $until);
 

@@ -12,9 +12,11 @@ use warnings;
 
 use Cwd qw(getcwd);
 use File::Path qw(remove_tree);
-use IO::Socket::INET;
 use TAP::Harness;
 use TAP::Parser::Aggregator;
+
+use lib 't/lib';
+use McpBase qw(free_port);
 
 $| = 1;
 
@@ -87,21 +89,6 @@ sub set_environment {
     $ENV{PERL5LIB} = join(':', "$tools/perl/usr/share/perl5",
                           $ENV{PERL5LIB} || ());
     $ENV{PATH} = "$ENV{PATH}:$tools/prometheus/usr/bin:/usr/sbin:/sbin";
-}
-
-
-# Below those that the system gives to clients: while NGINX starts anew, a
-# client of any other test could get its port.
-sub free_port {
-    for (1 .. 1000) {
-        my $port = 10240 + int(rand(20000));
-
-        return $port if IO::Socket::INET->new(LocalAddr => '127.0.0.1',
-                                              LocalPort => $port,
-                                              ReuseAddr => 1, Listen => 1);
-    }
-
-    die "no port is free: $!\n";
 }
 
 

@@ -190,6 +190,7 @@ X-API-Key: <key a>
 
 
 === servers past max_servers are listed, and answer 429
+--- suppress_stderr
 --- tenants
 tenants:
   - id: a

@@ -29,6 +29,47 @@ qr/\A\{\n$all.*\n\}\n\z/s
 
 
 
+=== status tells of processes, zone and loader
+--- request
+GET /status
+--- response_body_like eval
+my @parts = ('"last_error": null', '"processes": [', '"state": "serving"',
+             '"generation": 1', '"digest": "', '"zone": {', '"bytes": 524288',
+             '"tenants": {', '"used": 2', '"loader": {', '"watches": ');
+my $all = CORE::join '.*', map { quotemeta } @parts;
+qr/$all/s
+--- audit_lines: 0
+
+
+
+=== a generation that is served is not waited for
+--- request eval
+["GET /status?wait=1", "GET /status?wait=0", "GET /status?wait=1&timeout=0"]
+--- error_code eval
+[200, 200, 200]
+--- audit_lines: 0
+
+
+
+=== one that does not come is answered with 202
+--- request
+GET /status?wait=2&timeout=1
+--- error_code: 202
+--- response_body_like: "generation": 1,
+--- audit_lines: 0
+
+
+
+=== what to wait for is a number, and not for ever
+--- request eval
+["GET /status?wait=x", "GET /status?wait=-1", "GET /status?wait=",
+ "GET /status?wait=2&timeout=60001", "GET /status?wait=2&timeout=1s"]
+--- error_code eval
+[400, 400, 400, 400, 400]
+--- audit_lines: 5
+
+
+
 === status is for the host itself
 --- server
     set_real_ip_from  127.0.0.1;

@@ -142,6 +142,8 @@ McpQuota::servers_with(echo => '/echo')
     kill 'HUP', nginx_pid();
     wait_until(sub { status()->{tenants} == 200 },
                'a zone of another name is a new one');
+--- alerts
+zone "mcp" is too small for 200 tenants
 --- no_error_log
 [alert]
 [crit]

@@ -37,13 +37,18 @@ typedef struct {
 } mcp_config_options_t;
 
 
-/* files: every file that was read, tenants.yaml first, secrets included */
+/*
+ * files: every file that was read, tenants.yaml first, secrets included.
+ * allow_shrink_to: 0 when the file does not say; list: where "tenants" stands.
+ */
 typedef struct {
     mcp_arena_t    *arena;
     mcp_tenant_t   *tenants;
     size_t          ntenants;
     const char    **files;
     size_t          nfiles;
+    uint32_t        allow_shrink_to;
+    mcp_mark_t      list;
     unsigned char   digest[32];             /* SHA-256 over all files */
 } mcp_config_t;
 

@@ -25,7 +25,8 @@ typedef struct {
     _Alignas(64) pthread_mutex_t  life;
     _Atomic uint32_t              state;
     _Atomic int32_t               pid;
-    _Atomic uint64_t              generation;
+    _Atomic uint64_t              oldest;
+    _Atomic uint64_t              serves;
 } mcp_process_row_t;
 
 
@@ -50,6 +51,8 @@ static uint32_t mcp_process_bury(mcp_processes_t *processes, uint32_t process,
     mcp_process_reclaim_pt reclaim, void *data);
 static void mcp_process_clear_overflow(mcp_processes_t *processes,
     mcp_process_reclaim_pt reclaim, void *data);
+static uint64_t mcp_process_least(const mcp_processes_t *processes,
+    size_t offset);
 
 
 size_t
@@ -181,7 +184,8 @@ mcp_process_take(mcp_processes_t *processes, uint32_t process,
     (void) mcp_process_bury(processes, process, reclaim, data);
 
     atomic_store(&row->pid, (int32_t) getpid());
-    atomic_store(&row->generation, 0);
+    atomic_store(&row->oldest, 0);
+    atomic_store(&row->serves, 0);
 
     mcp_crash_point("attach-cleared");
 
@@ -211,7 +215,8 @@ mcp_process_detach(mcp_processes_t *processes, uint32_t process)
 
     row = &processes->rows[process];
 
-    atomic_store(&row->generation, MCP_GENERATION_NONE);
+    atomic_store(&row->oldest, MCP_GENERATION_NONE);
+    atomic_store(&row->serves, MCP_GENERATION_NONE);
     mcp_crash_point("detach-announced");
     atomic_store(&row->state, MCP_PROCESS_LEFT);
     mcp_crash_point("detach-left");
@@ -330,18 +335,42 @@ void
 mcp_process_announce(mcp_processes_t *processes, uint32_t process,
     uint64_t generation)
 {
-    atomic_store(&processes->rows[process].generation, generation);
+    atomic_store(&processes->rows[process].oldest, generation);
 }
 
 
 uint64_t
 mcp_processes_oldest(const mcp_processes_t *processes)
 {
+    return mcp_process_least(processes,
+                             offsetof(mcp_process_row_t, oldest));
+}
+
+
+void
+mcp_process_serve(mcp_processes_t *processes, uint32_t process,
+    uint64_t generation)
+{
+    atomic_store(&processes->rows[process].serves, generation);
+}
+
+
+uint64_t
+mcp_processes_serving(const mcp_processes_t *processes)
+{
+    return mcp_process_least(processes,
+                             offsetof(mcp_process_row_t, serves));
+}
+
+
+static uint64_t
+mcp_process_least(const mcp_processes_t *processes, size_t offset)
+{
     uint32_t                  i, used;
-    uint64_t                  oldest, generation;
+    uint64_t                  least, generation;
     const mcp_process_row_t  *row;
 
-    oldest = MCP_GENERATION_NONE;
+    least = MCP_GENERATION_NONE;
     used = mcp_processes_used(processes);
 
     for (i = 0; i < used; i++) {
@@ -352,14 +381,15 @@ mcp_processes_oldest(const mcp_processes_t *processes)
             continue;
         }
 
-        generation = atomic_load(&row->generation);
+        generation = atomic_load((const _Atomic uint64_t *)
+                                 ((const char *) row + offset));
 
-        if (generation < oldest) {
-            oldest = generation;
+        if (generation < least) {
+            least = generation;
         }
     }
 
-    return oldest;
+    return least;
 }
 
 
@@ -379,14 +409,15 @@ mcp_processes_reclaimed(const mcp_processes_t *processes)
 
 bool
 mcp_process_info(const mcp_processes_t *processes, uint32_t process,
-    int32_t *ret_pid, uint64_t *ret_generation)
+    mcp_process_info_t *ret_info)
 {
     const mcp_process_row_t  *row;
 
     row = &processes->rows[process];
 
-    *ret_pid = atomic_load(&row->pid);
-    *ret_generation = atomic_load(&row->generation);
+    ret_info->pid = atomic_load(&row->pid);
+    ret_info->oldest = atomic_load(&row->oldest);
+    ret_info->serves = atomic_load(&row->serves);
 
     return atomic_load(&row->state) == MCP_PROCESS_LIVE;
 }

@@ -36,6 +36,14 @@
 
 typedef struct mcp_processes_s  mcp_processes_t;
 
+
+typedef struct {
+    int32_t   pid;
+    uint64_t  oldest;
+    uint64_t  serves;
+} mcp_process_info_t;
+
+
 /*
  * Gives back what a dead process held; may come twice for one death.  It
  * comes for MCP_PROCESS_OVERFLOW when none is left of those that shared it:
@@ -84,9 +92,20 @@ uint64_t mcp_processes_oldest(const mcp_processes_t *processes);
 uint32_t mcp_processes_used(const mcp_processes_t *processes);
 uint64_t mcp_processes_reclaimed(const mcp_processes_t *processes);
 
-/* For status pages: false when the row is free. */
+/*
+ * The newest image that the process serves requests with, or
+ * MCP_GENERATION_NONE when it takes no new requests.  Until the first call an
+ * attached process serves generation 0.
+ */
+void mcp_process_serve(mcp_processes_t *processes, uint32_t process,
+    uint64_t generation);
+
+/* The oldest generation that any process serves, MCP_GENERATION_NONE: none. */
+uint64_t mcp_processes_serving(const mcp_processes_t *processes);
+
+/* As announced and served; false when the row is free. */
 bool mcp_process_info(const mcp_processes_t *processes, uint32_t process,
-    int32_t *ret_pid, uint64_t *ret_generation);
+    mcp_process_info_t *ret_info);
 
 
 #endif /* _MCP_PROCESS_H_INCLUDED_ */

@@ -168,6 +168,10 @@ static const mcp_reason_t  mcp_reasons[MCP_REASON_COUNT] = {
     [MCP_REASON_CLIENT_CLOSED] = { "client_closed", "client_closed",
         "The client left", 499, MCP_RPC_CODE_INTERNAL },
 
+    [MCP_REASON_REVOKED] = { "revoked", "revoked",
+        "The key or tenant was revoked while the request ran", 444,
+        MCP_RPC_CODE_INTERNAL },
+
     [MCP_REASON_OVERLOADED] = { "overloaded", "overloaded",
         "The gateway cannot take the request at this time", 503,
         MCP_RPC_CODE_INTERNAL },

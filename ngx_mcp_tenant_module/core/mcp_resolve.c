@@ -71,7 +71,7 @@ static int mcp_names_order_compare(const void *one, const void *two);
 static void mcp_names_take(void *data, const mcp_resolve_record_t *record);
 static int32_t mcp_names_keep(mcp_names_t *names, mcp_name_t *name,
     const mcp_resolve_record_t *record);
-static void mcp_names_judge(mcp_names_t *names, int32_t missing);
+static void mcp_names_judge(mcp_names_t *names, mcp_resolve_end_e end);
 static const char *mcp_name_error_text(int32_t error);
 
 
@@ -382,15 +382,16 @@ mcp_names_find(const mcp_names_t *names, const char *text, size_t len)
 
 
 int
-mcp_names_resolve(mcp_names_t *names, unsigned timeout_ms,
-    bool *ret_changed)
+mcp_names_resolve(mcp_names_t *names, unsigned timeout_ms, int stop_fd,
+    bool *ret_changed, bool *ret_stopped)
 {
     int                 rc;
-    bool                timed_out;
     size_t              i;
+    mcp_resolve_end_e   end;
     mcp_resolve_job_t  *jobs;
 
     *ret_changed = false;
+    *ret_stopped = false;
 
     if (names->nnames == 0) {
         return MCP_OK;
@@ -408,13 +409,13 @@ mcp_names_resolve(mcp_names_t *names, unsigned timeout_ms,
         names->names[i].answered = false;
     }
 
-    rc = mcp_resolve_ask(jobs, names->nnames, timeout_ms, mcp_names_take,
-                         names, &timed_out);
+    rc = mcp_resolve_ask(jobs, names->nnames, timeout_ms, stop_fd,
+                         mcp_names_take, names, &end);
 
     if (rc == MCP_OK) {
-        mcp_names_judge(names, timed_out ? MCP_NAME_TIMED_OUT
-                                         : MCP_NAME_NO_CHILD);
+        mcp_names_judge(names, end);
         *ret_changed = names->changed;
+        *ret_stopped = end == MCP_RESOLVE_STOPPED;
     }
 
     free(jobs);
@@ -553,19 +554,26 @@ mcp_names_keep(mcp_names_t *names, mcp_name_t *name,
 }
 
 
-/* What the round means for each name; missing: the error without an answer. */
+/* What the round means for each name. */
 static void
-mcp_names_judge(mcp_names_t *names, int32_t missing)
+mcp_names_judge(mcp_names_t *names, mcp_resolve_end_e end)
 {
     size_t       i;
-    int32_t      error;
+    int32_t      error, missing;
     mcp_name_t  *name;
 
+    missing = end == MCP_RESOLVE_TIMED_OUT ? MCP_NAME_TIMED_OUT
+                                           : MCP_NAME_NO_CHILD;
     names->nnewly_failed = 0;
 
     for (i = 0; i < names->nnames; i++) {
 
         name = &names->names[i];
+
+        if (!name->answered && end == MCP_RESOLVE_STOPPED) {
+            continue;
+        }
+
         error = name->answered ? name->answer : missing;
 
         if (error && name->error == 0) {

@@ -37,11 +37,13 @@ void mcp_names_learn(mcp_names_t *names, const mcp_image_t *image);
 
 /*
  * Asks for every name, timeout_ms in all, and returns when all have answered
- * or the time is over.  *ret_changed: whether any name's set of addresses
- * differs from before.  MCP_ERROR when no child could be made.
+ * or the time is over; also, with *ret_stopped, as soon as stop_fd can be read,
+ * unless it is -1: what was not answered until then has not failed.
+ * *ret_changed: whether any name's set of addresses differs from before.
+ * MCP_ERROR when no child could be made.
  */
-int mcp_names_resolve(mcp_names_t *names, unsigned timeout_ms,
-    bool *ret_changed);
+int mcp_names_resolve(mcp_names_t *names, unsigned timeout_ms, int stop_fd,
+    bool *ret_changed, bool *ret_stopped);
 
 /* mcp_image_addresses_pt over a table: data is the mcp_names_t. */
 size_t mcp_names_addresses(void *data, const char *name,

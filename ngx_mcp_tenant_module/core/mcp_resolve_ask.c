@@ -48,8 +48,8 @@ _Static_assert(sizeof(mcp_resolve_record_t) <= PIPE_BUF,
 
 static pid_t mcp_resolve_fork(const mcp_resolve_job_t *jobs, size_t njobs,
     int *ret_fd);
-static bool mcp_resolve_listen(int fd, size_t njobs, unsigned timeout_ms,
-    mcp_resolve_take_pt take, void *data);
+static mcp_resolve_end_e mcp_resolve_listen(int fd, size_t njobs,
+    unsigned timeout_ms, int stop_fd, mcp_resolve_take_pt take, void *data);
 static int64_t mcp_resolve_now_ms(void);
 static _Noreturn void mcp_resolve_child(int fd, pid_t parent,
     const mcp_resolve_job_t *jobs, size_t njobs);
@@ -65,8 +65,8 @@ static int mcp_resolve_send(int fd, const mcp_resolve_record_t *record);
 
 int
 mcp_resolve_ask(const mcp_resolve_job_t *jobs, size_t njobs,
-    unsigned timeout_ms, mcp_resolve_take_pt take, void *data,
-    bool *ret_timed_out)
+    unsigned timeout_ms, int stop_fd, mcp_resolve_take_pt take, void *data,
+    mcp_resolve_end_e *ret_end)
 {
     int       fd;
     pid_t     pid, rc;
@@ -87,12 +87,12 @@ mcp_resolve_ask(const mcp_resolve_job_t *jobs, size_t njobs,
     (void) sigprocmask(SIG_SETMASK, &set, NULL);
 
     if (pid != -1) {
-        *ret_timed_out = mcp_resolve_listen(fd, njobs, timeout_ms, take,
-                                            data);
+        *ret_end = mcp_resolve_listen(fd, njobs, timeout_ms, stop_fd, take,
+                                      data);
 
         /* one that has not closed its pipe is alive, so the number is its */
 
-        if (*ret_timed_out) {
+        if (*ret_end != MCP_RESOLVE_DONE) {
             (void) kill(pid, SIGKILL);
         }
 
@@ -142,19 +142,23 @@ mcp_resolve_fork(const mcp_resolve_job_t *jobs, size_t njobs, int *ret_fd)
 }
 
 
-/* Returns whether the time was over. */
-static bool
-mcp_resolve_listen(int fd, size_t njobs, unsigned timeout_ms,
+static mcp_resolve_end_e
+mcp_resolve_listen(int fd, size_t njobs, unsigned timeout_ms, int stop_fd,
     mcp_resolve_take_pt take, void *data)
 {
     size_t                i, have;
     int64_t               deadline, left;
     ssize_t               n;
-    struct pollfd         pfd;
+    struct pollfd         pfds[2];
     mcp_resolve_record_t  records[MCP_RESOLVE_READ_RECORDS];
 
-    pfd.fd = fd;
-    pfd.events = POLLIN;
+    pfds[0].fd = fd;
+    pfds[0].events = POLLIN;
+
+    /* poll() leaves out what is negative */
+
+    pfds[1].fd = stop_fd;
+    pfds[1].events = POLLIN;
 
     deadline = mcp_resolve_now_ms() + timeout_ms;
     have = 0;
@@ -163,17 +167,21 @@ mcp_resolve_listen(int fd, size_t njobs, unsigned timeout_ms,
 
         left = deadline - mcp_resolve_now_ms();
         if (left <= 0) {
-            return true;
+            return MCP_RESOLVE_TIMED_OUT;
         }
 
-        if (poll(&pfd, 1, left < INT_MAX ? (int) left : INT_MAX) != 1) {
+        if (poll(pfds, 2, left < INT_MAX ? (int) left : INT_MAX) <= 0) {
             continue;
+        }
+
+        if (pfds[1].revents) {
+            return MCP_RESOLVE_STOPPED;
         }
 
         n = read(fd, (char *) records + have, sizeof(records) - have);
 
         if (n == 0) {
-            return false;
+            return MCP_RESOLVE_DONE;
         }
 
         if (n == -1) {
@@ -191,7 +199,7 @@ mcp_resolve_listen(int fd, size_t njobs, unsigned timeout_ms,
         memmove(records, &records[i], have);
     }
 
-    return false;
+    return MCP_RESOLVE_DONE;
 }
 
 

@@ -30,19 +30,28 @@ typedef struct {
 } mcp_resolve_record_t;
 
 
+/* all answered, or the process ended early; timeout_ms over; stopped */
+typedef enum {
+    MCP_RESOLVE_DONE,
+    MCP_RESOLVE_TIMED_OUT,
+    MCP_RESOLVE_STOPPED
+} mcp_resolve_end_e;
+
+
 typedef void (*mcp_resolve_take_pt)(void *data,
     const mcp_resolve_record_t *record);
 
 
 /*
  * Asks for the jobs in their order, several at once, and calls take for each
- * record until all are answered, timeout_ms are over or the process ends
- * early; *ret_timed_out says which of the last two.  The process is gone on
- * return.  MCP_ERROR when it could not be made; then take was not called.
+ * record until all are answered, the process ends early, timeout_ms are over,
+ * or stop_fd, unless it is -1, can be read; *ret_end says which.  The process
+ * is gone on return.  MCP_ERROR when it could not be made; then take was not
+ * called.
  */
 int mcp_resolve_ask(const mcp_resolve_job_t *jobs, size_t njobs,
-    unsigned timeout_ms, mcp_resolve_take_pt take, void *data,
-    bool *ret_timed_out);
+    unsigned timeout_ms, int stop_fd, mcp_resolve_take_pt take, void *data,
+    mcp_resolve_end_e *ret_end);
 
 
 #endif /* _MCP_RESOLVE_ASK_H_INCLUDED_ */

@@ -15,6 +15,14 @@
 #define MCP_TENANTS_FILE_MAX          1024
 #define MCP_TENANTS_NAMESPACE_MAX     63
 #define MCP_TENANTS_NAMESPACE_PREFIX  "mcp-"
+#define MCP_TENANTS_SHRINK_MAX        1000000
+
+
+enum {
+    MCP_TENANTS_LIST,
+    MCP_TENANTS_ALLOW_SHRINK_TO,
+    MCP_TENANTS_TOP
+};
 
 
 enum {
@@ -52,7 +60,8 @@ static bool mcp_tenants_origin_port(const mcp_str_t *text, size_t start,
 
 
 static const mcp_field_t  mcp_tenants_top[] = {
-    { "tenants", "a list of tenants behind \"tenants:\"", NULL }
+    { "tenants", "a list of tenants behind \"tenants:\"", NULL },
+    { "allow_shrink_to", NULL, NULL }
 };
 
 static const mcp_field_t  mcp_tenants_keys[] = {
@@ -85,17 +94,30 @@ mcp_tenants_read(mcp_load_t *load, const mcp_yaml_node_t *root)
 {
     mcp_set_t               ids, digests;
     mcp_config_t           *config;
-    const mcp_yaml_node_t  *tenants, *node;
+    const mcp_yaml_node_t  *top[MCP_TENANTS_TOP], *tenants, *node;
 
     if (!mcp_field_mapping(load, root, "the file of tenants",
-                           mcp_tenants_top, 1, &tenants)
-        || tenants == NULL
-        || !mcp_field_is(load, tenants, "tenants", MCP_YAML_SEQUENCE))
+                           mcp_tenants_top, MCP_TENANTS_TOP, top))
     {
         return;
     }
 
     config = load->config;
+    tenants = top[MCP_TENANTS_LIST];
+
+    if (top[MCP_TENANTS_ALLOW_SHRINK_TO]) {
+        (void) mcp_field_number(load, top[MCP_TENANTS_ALLOW_SHRINK_TO],
+                                "allow_shrink_to", MCP_TENANTS_SHRINK_MAX,
+                                &config->allow_shrink_to);
+    }
+
+    if (tenants == NULL
+        || !mcp_field_is(load, tenants, "tenants", MCP_YAML_SEQUENCE))
+    {
+        return;
+    }
+
+    config->list = mcp_load_mark(load, tenants);
 
     if (tenants->nchildren == 0) {
         return;

@@ -286,17 +286,35 @@ sub reply {
 }
 
 
-# open/NAME    the request, once /held/NAME has one
+# fresh        knows nothing of what was before: blocks run in any order, and
+#              may use the same names
+# open/NAME    the request, once /held/NAME has one that was not opened yet
 # send/NAME    writes the body of this request to it
 # close/NAME, reset/NAME   ends it
 # gone/NAME    answers once it is closed, by whichever side; the bytes sent
 # forget/NAME  so that the name can be used again
 # seen         every request but these, in order
 # seen/N       the same, once there are N of them
+# knows        all of it in words, for whoever waits in vain
 sub control {
     my ($connection, $command, $request) = @_;
     my ($verb, $name) = split m{/}, $command, 2;
     my $held = defined $name ? $held{$name} : undef;
+
+    if ($verb eq 'fresh') {
+        @waiting = ();
+        %held = ();
+        @seen = ();
+        drop($_) for grep { $_ != $connection } values %connections;
+
+        reply($connection, {});
+        return;
+    }
+
+    if ($verb eq 'knows') {
+        reply($connection, { text => knows() });
+        return;
+    }
 
     if ($verb eq 'open' || $verb eq 'gone' || $verb eq 'seen') {
         push @waiting, [$connection, $verb, $name];
@@ -306,15 +324,18 @@ sub control {
 
     if ($verb eq 'forget') {
         delete $held{$name};
-
-    } elsif ($held) {
-        put($held->{connection}, $request->{body}) if $verb eq 'send';
-        drop($held->{connection}, $verb eq 'reset')
-            if ($verb eq 'close' || $verb eq 'reset')
-               && !$held->{connection}{gone};
+        $held = undef;
     }
 
-    reply($connection, { done => defined $held ? 1 : 0 });
+    my $there = $held && !$held->{connection}{gone};
+
+    if ($there) {
+        put($held->{connection}, $request->{body}) if $verb eq 'send';
+        drop($held->{connection}, $verb eq 'reset')
+            if $verb eq 'close' || $verb eq 'reset';
+    }
+
+    reply($connection, { done => $there ? 1 : 0 });
 }
 
 
@@ -328,7 +349,8 @@ sub settle {
 
         next if $connection->{gone};
 
-        if ($verb eq 'open' && $held) {
+        if ($verb eq 'open' && $held && !$held->{opened}) {
+            $held->{opened} = 1;
             reply($connection, $held->{request});
 
         } elsif ($verb eq 'gone' && $held && $held->{connection}{gone}) {
@@ -343,6 +365,23 @@ sub settle {
     }
 
     push @waiting, @still;
+}
+
+
+sub knows {
+    my @held = map {
+        "$_ (" . join(', ', $held{$_}{opened} ? 'opened' : 'not opened',
+                      $held{$_}{connection}{gone} ? 'gone' : 'there',
+                      $held{$_}{connection}{sent} . ' bytes sent') . ')'
+    } sort keys %held;
+    my @asked = map { join '/', grep { defined } @$_[1, 2] } @waiting;
+    my @requests = map { "$_->{method} $_->{target}" } @seen;
+
+    splice(@requests, 0, -20) if @requests > 20;
+
+    return join "\n", 'held: ' . (join(', ', @held) || 'nothing'),
+                'waited for: ' . (join(', ', @asked) || 'nothing'),
+                'seen: ' . @seen . ' requests', @requests;
 }
 
 

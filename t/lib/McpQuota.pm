@@ -139,9 +139,10 @@ sub edit_conf {
 }
 
 
-# A SIGHUP; old workers may still take a connection or two.
+# A SIGHUP; old workers may still take a connection or two, and tell what they
+# serve: what the zone announces is the same for all.
 sub reload {
-    my $before = status()->{config}{generation};
+    my $before = status()->{config}{announced};
 
     kill 'HUP', nginx_pid();
 

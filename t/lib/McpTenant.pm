@@ -35,13 +35,13 @@ use IO::Socket::INET;
 use JSON::PP;
 use Test::More ();
 use Test::Nginx::Socket;
-use Time::HiRes ();
+
+use McpBase qw(free_port wait_for);
 
 our @EXPORT = qw(conf_dir expand free_port key key_hash port standard_files
                  wait_for);
 
 my $repo = abs_path(dirname(__FILE__) . '/../..');
-my $patience = $ENV{TEST_NGINX_USE_VALGRIND} ? 60 : 10;
 my %keys;
 my %ports;
 my $json = JSON::PP->new->utf8->allow_nonref;
@@ -93,52 +93,14 @@ sub key_hash {
 sub port {
     my ($number) = @_;
 
-    return $ports{$number} if $ports{$number};
-
-    if ($ENV{TEST_NGINX_UPSTREAM_PORT}) {
-        $ports{$number} = $ENV{TEST_NGINX_UPSTREAM_PORT} + $number;
-
-    } else {
-        $ports{$number} = free_port();
-    }
+    $ports{$number} //= free_port();
 
     return $ports{$number};
 }
 
 
-# Below those that the system gives to clients: while NGINX starts anew, a
-# client of any other test could get its port.
-sub free_port {
-    for (1 .. 1000) {
-        my $port = 10240 + int(rand(20000));
-
-        return $port if IO::Socket::INET->new(LocalAddr => '127.0.0.1',
-                                              LocalPort => $port,
-                                              ReuseAddr => 1, Listen => 1);
-    }
-
-    die "no port is free: $!\n";
-}
-
-
 sub conf_dir {
     return "$repo/conf";
-}
-
-
-# Calls condition() until it is true; what it returned then, or undef.
-sub wait_for {
-    my ($condition) = @_;
-    my $end = Time::HiRes::time() + $patience;
-
-    while (1) {
-        my $result = $condition->();
-
-        return $result if $result;
-        return undef if Time::HiRes::time() > $end;
-
-        select(undef, undef, undef, 0.005);
-    }
 }
 
 

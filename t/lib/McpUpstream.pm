@@ -16,10 +16,13 @@ package McpUpstream;
 #                          system's
 #   server                 added to the server block
 #   dialog                 Perl code that runs while NGINX does
+#   alerts                 pieces of text, one a line: each must stand in what
+#                          the log has of [alert] and [emerg], and nothing else
 
 use strict;
 use warnings;
 
+use Carp qw(croak);
 use Cwd qw(getcwd);
 use Digest::SHA qw(sha256_hex);
 use Exporter qw(import);
@@ -29,14 +32,16 @@ use JSON::PP;
 use POSIX ();
 use Test::More ();
 use Test::Nginx::Socket;
-use Time::HiRes qw(sleep time);
+use Time::HiRes qw(sleep);
 
+use McpBase qw(free_port now patience wait_for);
 use McpMock;
 
 our @EXPORT = qw(
     mock_start mock free_port patience key
     call send_call connect_to read_answer read_until echoed rpc_error is_rpc
-    write_file error_log audit servroot state_dir nginx_pid wait_until command_output
+    write_file error_log audit servroot state_dir nginx_pid wait_until
+    command_output
 );
 
 # What a test file does to each of its blocks before this file does.
@@ -46,7 +51,6 @@ our %key = (a => 'mcpk-of-tenant-a', b => 'mcpk-of-tenant-b');
 
 my $owner = $$;
 my ($mock_pid, $mock_port);
-my %port_used;
 
 # by the gateway, in this block
 my $answered = 0;
@@ -60,10 +64,6 @@ sub servroot { return $Test::Nginx::Util::ServRoot }
 
 # A folder that Test::Nginx removes before each block.
 sub state_dir { return servroot() . '/state_temp' }
-
-
-# Seconds that a wait for what must happen may take before it has failed.
-sub patience { return $ENV{TEST_NGINX_USE_VALGRIND} ? 60 : 15 }
 
 
 no_root_location();
@@ -89,15 +89,15 @@ add_block_preprocessor(sub {
                           $block->error_log =~ s/\n +(?=\S)/ /gr);
     }
 
-    # what NGINX says when it refuses to start is expected, not to be shown
+    # what NGINX says when it refuses to start is expected, not to be shown,
+    # like what a dialog brings about
 
     if (defined $block->must_die) {
-        my $expected = $block->error_log // '';
-
         $block->set_value('suppress_stderr', '');
-        $block->set_value('error_log', ['[emerg]', ref $expected eq 'ARRAY'
-            ? @$expected : ref $expected ? $expected
-            : split /\n+/, $expected]);
+        expect_log($block, '[emerg]');
+
+    } elsif (defined $block->alerts) {
+        expect_log($block, qr/\[alert\]|\[emerg\]/);
     }
 
     if (!defined $block->must_die && !defined $block->request) {
@@ -116,18 +116,60 @@ add_response_body_check(sub {
     # what Test::Nginx asked
     $answered = 1;
 
-    local $Test::Builder::Level = $Test::Builder::Level + 5;
-
-    # Perl code as text: the block's line numbers would not fit anyway
+    # Perl code as text, which then has the line numbers of its file
     my $code = ref $dialog ? $dialog
-             : eval "package main; sub { my (\$block) = \@_; $dialog }";
+             : eval "package main; sub { my (\$block) = \@_;"
+                    . "\n#line " . dialog_line($block) . " \"$0\"\n$dialog }";
 
     Test::More::BAIL_OUT($block->name . ": dialog: $@") if !$code;
 
-    if (!eval { $code->($block); 1 }) {
+    if (!eval { mock('fresh') if $mock_pid; $code->($block); 1 }) {
         Test::More::fail($block->name . " - dialog died: $@");
     }
+
+    check_alerts($block) if defined $block->alerts;
 });
+
+
+# Adds to the section error_log of a block, which may have any form.
+sub expect_log {
+    my ($block, $more) = @_;
+    my $log = $block->error_log // '';
+
+    $block->set_value('error_log', [
+        ref $log eq 'ARRAY' ? @$log : ref $log ? $log : split(/\n+/, $log),
+        $more,
+    ]);
+}
+
+
+sub check_alerts {
+    my ($block) = @_;
+    my @expected = split /\n/, $block->alerts;
+    my @lines = grep { /\[(?:alert|emerg)\]/ } split /\n/, error_log();
+
+    for my $text (@expected) {
+        Test::More::ok((grep { index($_, $text) >= 0 } @lines),
+                       $block->name . " - alert: $text");
+    }
+
+    Test::More::is_deeply([grep {
+        my $line = $_;
+        !grep { index($line, $_) >= 0 } @expected;
+    } @lines], [], $block->name . ' - no other alerts');
+}
+
+
+sub dialog_line {
+    my ($block) = @_;
+    my $text = read_file($0);
+    my $name = $block->name =~ s/^\Q$0\E //r;
+
+    return 1 if $text !~ /^===[ ]\Q$name\E\n
+                          (?:(?!===[ ]).*\n)*?---[ ]dialog\n/mx;
+
+    return 1 + substr($text, 0, $+[0]) =~ tr/\n//;
+}
 
 
 sub http_config {
@@ -233,32 +275,6 @@ sub tenants {
 
 # Ports and the mock
 
-sub free_port {
-    for my $n (0 .. 99) {
-        my $port = 22000 + ($$ + $n) % 100;
-
-        next if $port_used{$port};
-
-        my $socket = listener($port) or next;
-
-        $port_used{$port} = 1;
-
-        return $port;
-    }
-
-    die "no port is free\n";
-}
-
-
-sub listener {
-    my ($port) = @_;
-
-    return IO::Socket::INET->new(LocalAddr => '127.0.0.1',
-                                 LocalPort => $port, Listen => 128,
-                                 ReuseAddr => 1);
-}
-
-
 # Starts the mock with the answers for /raw/NAME; NAME => [BYTES, THEN], THEN
 # being close, reset or keep.  $TEST_NGINX_MOCK and $TEST_NGINX_MOCK2 are its
 # ports in what Test::Nginx expands, $TEST_NGINX_DEAD one that refuses.
@@ -267,8 +283,12 @@ sub mock_start {
     my @listeners;
 
     for my $name ('MOCK', 'MOCK2') {
-        my $port = $ENV{"TEST_NGINX_$name"} = free_port();
-        push @listeners, listener($port) || die "listen on $port: $!\n";
+        my $listener = IO::Socket::INET->new(LocalAddr => '127.0.0.1',
+                                             Listen => 128)
+            or die "listen: $!\n";
+
+        $ENV{"TEST_NGINX_$name"} = $listener->sockport();
+        push @listeners, $listener;
     }
 
     $mock_port = $ENV{TEST_NGINX_MOCK};
@@ -307,9 +327,33 @@ sub mock {
     print $socket "POST /control/$command HTTP/1.1\r\nHost: mock\r\n"
                   . 'Content-Length: ' . length($body) . "\r\n\r\n$body";
 
-    my $answer = read_answer($socket);
+    my $answer = eval { read_answer($socket) }
+        or croak "mock('$command'): " . $@ =~ s/ at \S+ line \d+\.\n\z//r;
 
-    return decode_json($answer->{body});
+    my $json = decode_json($answer->{body});
+
+    croak "mock('$command'): nobody is there\n" . mock_knows() . "\n"
+        if $command =~ /^send/ && !$json->{done};
+
+    return $json;
+}
+
+
+# For messages: why may something have been waited for in vain?
+sub mock_knows {
+    return '' if !$mock_pid;
+
+    # the mock itself may be what does not answer
+    my $socket = eval { connect_to($mock_port) } or return "mock: $@";
+
+    print $socket "GET /control/knows HTTP/1.1\r\n\r\n";
+
+    IO::Select->new($socket)->can_read(5) or return 'the mock is silent';
+
+    my $json = eval { decode_json(read_answer($socket)->{body}) }
+        or return "mock: $@";
+
+    return $json->{text};
 }
 
 
@@ -403,10 +447,19 @@ sub call {
 # Appends what has arrived to $$buffer; false at the end of the connection.
 sub read_some {
     my ($socket, $buffer, $until) = @_;
-    my $left = $until - time();
+    my $select = IO::Select->new($socket);
+    my $ready;
 
-    IO::Select->new($socket)->can_read($left > 0 ? $left : 0)
-        or die 'nothing arrived; so far: ' . substr($$buffer, -500) . "\n";
+    # a signal may end it early
+    while (!$ready) {
+        my $left = $until - now();
+
+        $ready = $select->can_read($left > 0 ? $left : 0);
+        last if $left <= 0;
+    }
+
+    croak 'nothing arrived; so far: "' . substr($$buffer, -500) . qq("\n)
+          . mock_knows() . "\n" if !$ready;
 
     return sysread($socket, $$buffer, 65536, length $$buffer);
 }
@@ -415,11 +468,11 @@ sub read_some {
 # Reads until the pattern is in what has arrived since $$buffer was empty.
 sub read_until {
     my ($socket, $buffer, $pattern) = @_;
-    my $until = time() + patience();
+    my $until = now() + patience();
 
     while ($$buffer !~ $pattern) {
         read_some($socket, $buffer, $until)
-            or die "the connection ended, having sent: $$buffer\n";
+            or croak "the connection ended, having sent: $$buffer\n";
     }
 
     return $$buffer;
@@ -429,7 +482,7 @@ sub read_until {
 # One whole answer; "complete" is whether it ended as it had announced.
 sub read_answer {
     my ($socket) = @_;
-    my ($buffer, $until) = ('', time() + patience());
+    my ($buffer, $until) = ('', now() + patience());
 
     while ($buffer !~ /\r\n\r\n/) {
         read_some($socket, \$buffer, $until) or last;
@@ -561,14 +614,12 @@ sub error_log { return read_file(servroot() . '/logs/error.log') }
 # The lines of the audit log, decoded.  NGINX writes one after its answer, so
 # this waits for those of all answers that call() has returned.
 sub audit {
-    my $until = time() + patience();
     my $text;
 
-    while (1) {
+    wait_for(sub {
         $text = read_file(servroot() . '/logs/audit.log');
-        last if ($text =~ tr/\n//) >= $answered || time() > $until;
-        sleep 0.01;
-    }
+        ($text =~ tr/\n//) >= $answered;
+    });
 
     return map { decode_json($_) } split /(?<=\n)/, $text =~ s/[^\n]+\z//r;
 }
@@ -582,21 +633,12 @@ sub nginx_pid {
 # Looks again and again until the condition holds; fails when it never does.
 sub wait_until {
     my ($condition, $name) = @_;
-    my $until = time() + patience();
-    my $result;
 
     local $Test::Builder::Level = $Test::Builder::Level + 1;
 
-    while (!($result = $condition->())) {
-        if (time() > $until) {
-            Test::More::fail($name);
-            return;
-        }
+    my $result = wait_for($condition);
 
-        sleep 0.02;
-    }
-
-    Test::More::pass($name);
+    Test::More::ok($result, $name) or Test::More::diag(mock_knows());
 
     return $result;
 }

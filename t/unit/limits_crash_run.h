@@ -154,10 +154,9 @@ crash_round(void)
 static bool
 crash_mended(void)
 {
-    bool      clean;
-    int32_t   pid;
-    uint32_t  i, live, expected;
-    uint64_t  generation;
+    bool                clean;
+    uint32_t            i, live, expected;
+    mcp_process_info_t  info;
 
     (void) reap();
 
@@ -169,7 +168,7 @@ crash_mended(void)
     live = 0;
 
     for (i = 0; i < MCP_PROCESS_ROWS; i++) {
-        live += mcp_process_info(processes, i, &pid, &generation);
+        live += mcp_process_info(processes, i, &info);
     }
 
     expected = crash->crowded ? MCP_PROCESS_OVERFLOW : 1;

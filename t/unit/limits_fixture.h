@@ -156,14 +156,11 @@ zone(void)
 static void
 zone_leave(void)
 {
-    int32_t   pid;
-    uint32_t  i;
-    uint64_t  generation;
+    uint32_t            i;
+    mcp_process_info_t  info;
 
     for (i = 0; i < MCP_PROCESS_ROWS; i++) {
-        if (mcp_process_info(processes, i, &pid, &generation)
-            && pid == getpid())
-        {
+        if (mcp_process_info(processes, i, &info) && info.pid == getpid()) {
             mcp_process_detach(processes, i);
         }
     }

@@ -7,6 +7,7 @@
 
 static void test_attach(void);
 static void test_generations(void);
+static void test_serving(void);
 static void test_detach(void);
 static void test_deaths(void);
 static void test_stopped(void);
@@ -32,6 +33,7 @@ main(void)
 
     test_attach();
     test_generations();
+    test_serving();
     test_detach();
     test_deaths();
     test_stopped();
@@ -46,26 +48,24 @@ main(void)
 static void
 test_attach(void)
 {
-    pid_t     pid;
-    int32_t   owner;
-    uint64_t  generation;
+    pid_t               pid;
+    mcp_process_info_t  info;
 
     zone();
 
     is_int(mcp_processes_used(processes), 0, "a new table has no rows");
-    ok(!mcp_process_info(processes, 0, &owner, &generation),
-       "its first row is free");
+    ok(!mcp_process_info(processes, 0, &info), "its first row is free");
 
     ok(attach(), "attached");
     is_int(self, 0, "to the first row");
     is_int(mcp_processes_used(processes), 1, "which is in use");
-    ok(mcp_process_info(processes, 0, &owner, &generation), "by a process");
-    is_int(owner, getpid(), "this one");
+    ok(mcp_process_info(processes, 0, &info), "by a process");
+    is_int(info.pid, getpid(), "this one");
 
     pid = holder(rest, 1);
 
     is_int(mcp_processes_used(processes), 2, "a child has the next row");
-    ok(mcp_process_info(processes, 1, &owner, &generation) && owner == pid,
+    ok(mcp_process_info(processes, 1, &info) && info.pid == pid,
        "under its own pid");
     is_int((long long) use(), 2, "and counts there");
     is_int(reap(), 0, "nobody died");
@@ -75,8 +75,7 @@ test_attach(void)
     is_int(reap(), 1, "its death is noticed");
     is_int((long long) use(), 0, "its counts are gone");
     is_int((long long) mcp_processes_reclaimed(processes), 1, "one reclaimed");
-    ok(!mcp_process_info(processes, 1, &owner, &generation),
-       "its row is free");
+    ok(!mcp_process_info(processes, 1, &info), "its row is free");
     is_int(reap(), 0, "once only");
 
     pid = holder(rest, 1);
@@ -123,6 +122,47 @@ test_generations(void)
     ok(attach() && self == first, "its row is taken again");
     is_int((long long) mcp_processes_oldest(processes), 0,
            "by one that has announced nothing");
+}
+
+
+static void
+test_serving(void)
+{
+    uint32_t            first, second;
+    mcp_process_info_t  info;
+
+    zone();
+
+    ok(mcp_processes_serving(processes) == MCP_GENERATION_NONE,
+       "nobody serves");
+
+    (void) attach();
+    first = self;
+    is_int((long long) mcp_processes_serving(processes), 0,
+           "who has just come serves no generation yet");
+
+    (void) attach();
+    second = self;
+    mcp_process_serve(processes, first, 7);
+    mcp_process_serve(processes, second, 8);
+    mcp_process_announce(processes, second, 3);
+    is_int((long long) mcp_processes_serving(processes), 7,
+           "the oldest that is served, whatever is still in use");
+
+    ok(mcp_process_info(processes, second, &info) && info.oldest == 3
+       && info.serves == 8, "both are told of each process");
+
+    mcp_process_serve(processes, first, MCP_GENERATION_NONE);
+    is_int((long long) mcp_processes_serving(processes), 8,
+           "one that takes no new requests holds up nobody");
+
+    mcp_process_detach(processes, second);
+    ok(mcp_processes_serving(processes) == MCP_GENERATION_NONE,
+       "nor does one that left");
+
+    ok(attach() && self == second, "its row is taken again");
+    is_int((long long) mcp_processes_serving(processes), 0,
+           "by one that serves nothing yet");
 }
 
 

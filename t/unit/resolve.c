@@ -19,6 +19,7 @@ static void test_answers(void);
 static void test_changes(void);
 static void test_failures(void);
 static void test_deadline(void);
+static void test_stopped(void);
 static void test_turns(void);
 static void test_dead_child(void);
 static void test_signals(void);
@@ -72,6 +73,7 @@ main(void)
     test_changes();
     test_failures();
     test_deadline();
+    test_stopped();
     test_turns();
     test_dead_child();
     test_signals();
@@ -87,7 +89,7 @@ main(void)
 static void
 test_nothing(void)
 {
-    bool           changed;
+    bool           changed, stopped;
     const char    *error;
     mcp_names_t   *names;
     mcp_config_t   config;
@@ -101,7 +103,8 @@ test_nothing(void)
     is_int(mcp_names_set(names, &config), MCP_OK, "no names");
 
     changed = true;
-    is_int(mcp_names_resolve(names, 0, &changed), MCP_OK, "asked for none");
+    is_int(mcp_names_resolve(names, 0, -1, &changed, &stopped), MCP_OK,
+           "asked for none");
     ok(!changed, "nothing changed");
     is_int((long long) mcp_names_count(names), 0, "none");
     is_int((long long) mcp_names_unresolved(names), 0, "none unresolved");
@@ -266,6 +269,34 @@ test_deadline(void)
 
 
 /* More names of one tenant hang than there are threads. */
+/* Who has something better to do is not held up by a name that hangs. */
+static void
+test_stopped(void)
+{
+    int           fds[2];
+    bool          changed, stopped;
+    const char   *error;
+    mcp_names_t  *names;
+
+    names = mcp_names_new();
+    set(names, hanging, 2);
+
+    is_int(pipe(fds), 0, "a pipe");
+    is_int(write(fds[1], "x", 1), 1, "that can be read");
+
+    is_int(mcp_names_resolve(names, 1000000, fds[0], &changed, &stopped),
+           MCP_OK, "a round that is stopped");
+    ok(stopped, "says so");
+    ok(mcp_names_newly_failed(names, 0, &error) == NULL,
+       "what was not answered has not failed");
+    ok(no_child(), "no child stays");
+
+    (void) close(fds[0]);
+    (void) close(fds[1]);
+    mcp_names_free(names);
+}
+
+
 static void
 test_turns(void)
 {
@@ -473,7 +504,7 @@ static void
 test_memory(void)
 {
     int            rc;
-    bool           changed;
+    bool           changed, stopped;
     long           n;
     mcp_names_t   *names;
     mcp_server_t   server;
@@ -520,14 +551,14 @@ test_memory(void)
 
     for (n = 0; n < 2; n++) {
         mcp_alloc_fail_at(n);
-        rc = mcp_names_resolve(names, TIMEOUT_MS, &changed);
+        rc = mcp_names_resolve(names, TIMEOUT_MS, -1, &changed, &stopped);
         mcp_alloc_fail_at(-1);
 
         is_int(rc, MCP_ERROR, "no memory to ask");
     }
 
     mcp_alloc_fail_at(2);
-    rc = mcp_names_resolve(names, TIMEOUT_MS, &changed);
+    rc = mcp_names_resolve(names, TIMEOUT_MS, -1, &changed, &stopped);
     mcp_alloc_fail_at(-1);
 
     ok(rc == MCP_OK && !changed, "no memory for a new address");

@@ -187,9 +187,11 @@ set(mcp_names_t *names, mcp_url_t *from, size_t n)
 static bool
 resolve(mcp_names_t *names, unsigned timeout_ms)
 {
-    bool  changed;
+    bool  changed, stopped;
 
-    if (mcp_names_resolve(names, timeout_ms, &changed) != MCP_OK) {
+    if (mcp_names_resolve(names, timeout_ms, -1, &changed, &stopped) != MCP_OK
+        || stopped)
+    {
         ok(false, "names are asked for");
         return false;
     }

@@ -59,7 +59,27 @@ static const config_case_t  cases[] = {
       "tenants: []\n"
       "servers: []\n",
       "tenants.yaml:2:1: found the unknown key \"servers\" in the file of "
-      "tenants, expected one of: tenants\n"
+      "tenants, expected one of: tenants, allow_shrink_to\n"
+    },
+    {
+      "a smaller number of tenants is announced",
+      "allow_shrink_to: 2\n"
+      "tenants: []\n",
+      ""
+    },
+    {
+      "without a number",
+      "tenants: []\n"
+      "allow_shrink_to: yes\n",
+      "tenants.yaml:2:18: found \"yes\" as allow_shrink_to, expected a whole "
+      "number from 1 to 1000000\n"
+    },
+    {
+      "nothing is not announced",
+      "tenants: []\n"
+      "allow_shrink_to: 0\n",
+      "tenants.yaml:2:18: found \"0\" as allow_shrink_to, expected a whole "
+      "number from 1 to 1000000\n"
     },
     {
       "no tenants on purpose",
