@@ -85,6 +85,7 @@ mcp_crash_point(const char *name)
     }
 
     if (mcp_crash_is_due(name)) {
+        atomic_store(&mcp_crash->victim, (int32_t) getpid());
         (void) raise(SIGKILL);
     }
 }

@@ -27,12 +27,12 @@
 
 
 /*
- * Whoever lowers the countdown to 0 dies, and nobody else.  Whoever writes
- * the name does so while it is 0.
+ * Whoever lowers the countdown to 0 dies, and nobody else; it says who it was.
+ * Whoever writes the name does so while the countdown is 0.
  */
 typedef struct {
     _Atomic uint32_t  countdown;
-    uint32_t          reserved;
+    _Atomic int32_t   victim;
     char              name[MCP_CRASH_NAME_SIZE];
 } mcp_crash_t;
 
