@@ -109,6 +109,7 @@ class Gateway {
             .replace(/^http \{\n/m, 'http {\n    add_header X-Worker $pid '
                      + 'always;\n    mcp_tenant_log_level info;\n'));
         this.write();
+        this.options.prepare?.(this);
 
         this.port = port;
         this.process = await startGateway(this.dir, port, this.options.env);
@@ -240,7 +241,7 @@ class Gateway {
 
 /*
  * workers: how many; module: another one than that which was built last; env:
- * more of the environment.
+ * more of the environment; prepare: called before NGINX starts.
  */
 export async function gateway(name, upstream, tenants, options = {}) {
     const one = new Gateway(name, upstream, tenants,

@@ -16,9 +16,10 @@ import { isolation } from './isolation.mjs';
 import { kills } from './kills.mjs';
 import { limits } from './limits.mjs';
 import { broken, rewrites } from './rewrites.mjs';
+import { writers } from './writers.mjs';
 
-const scenarios = { core, kills, crashes, bursts, rewrites, broken, hups,
-                    limits, isolation };
+const scenarios = { core, kills, crashes, bursts, rewrites, writers, broken,
+                    hups, limits, isolation };
 
 
 /* What a scenario says. */
