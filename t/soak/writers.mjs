@@ -76,11 +76,14 @@ class Volume {
 }
 
 
-/* Asks again and again what can be had; counts the answers of each kind. */
+/*
+ * Asks again and again what can be had; counts the answers of each kind.  A
+ * call whose key is revoked meanwhile may be cut.
+ */
 class Observer {
 
     constructor(probe, keys) {
-        this.seen = { own: 0, gone: 0, mixed: 0, others: 0 };
+        this.seen = { own: 0, gone: 0, mixed: 0, others: 0, cut: 0 };
         this.running = true;
         this.done = this.observe(probe, WRITERS.flatMap((of) =>
             WRITERS.map((server) => ({
@@ -92,8 +95,10 @@ class Observer {
     async observe(probe, questions) {
         while (this.running) {
             for (const { own, text } of questions) {
-                const { status } = await probe.request(text);
-                const kind = status === 200 ? (own ? 'own' : 'mixed')
+                const { status } = await probe.request(text)
+                    .catch(() => ({ status: 0 }));
+                const kind = status === 0 ? 'cut'
+                           : status === 200 ? (own ? 'own' : 'mixed')
                            : status === 401 || (status === 404 && !own)
                              ? 'gone' : 'others';
 
@@ -153,7 +158,7 @@ export async function writers(t) {
         const loser = WRITERS.find((one) => one !== writer);
         const text = (key) => call({ id: 'mixed', key: keys[key],
                                      server: writer }, 'wait');
-        const seen = { own: 0, gone: 0, mixed: 0, others: 0 };
+        const seen = { own: 0, gone: 0, mixed: 0, others: 0, cut: 0 };
 
         for (const observer of observers) {
             for (const [kind, n] of Object.entries(await observer.stop())) {
@@ -173,6 +178,7 @@ export async function writers(t) {
         t.figure('of them served', last - first);
         t.figure('answers that fit one volume', seen.own + seen.gone);
         t.figure('answers that fit a mix of two', seen.mixed, 0);
+        t.figure('calls cut as their key was revoked', seen.cut);
         t.figure('ms until the last one is served', won.toFixed(1), '<= 2000');
         t.figure('calls of another tenant', load.total);
         t.figure('calls failed', load.total - load.answers.get(200)
