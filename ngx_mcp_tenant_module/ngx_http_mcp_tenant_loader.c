@@ -195,6 +195,18 @@ ngx_http_mcp_tenant_loader_adopt(ngx_http_mcp_tenant_main_conf_t *mtmcf)
         mtmcf->block = block;
         mtmcf->image = block;
         block = NULL;
+
+        /* what NGINX started with is not published after what is served */
+
+        if (mtmcf->config
+            && ngx_memcmp(mcp_image_digest(mtmcf->image),
+                          mtmcf->config->digest,
+                          sizeof(mtmcf->config->digest))
+               != 0)
+        {
+            mcp_config_free(mtmcf->config);
+            mtmcf->config = NULL;
+        }
     }
 
     ngx_free(block);
