@@ -37,8 +37,8 @@ COMPILE = $(CC) $(STRICT) $(CFLAGS) $(CPPFLAGS) $(SANITIZE) $(INCS)
 LINK = $(CC) $(CFLAGS) $(SANITIZE) $(LDFLAGS)
 
 
-.PHONY: all module cli units static check test soak demo valgrind asan style \
-        install uninstall clean distclean help force
+.PHONY: all module cli units static crash-points check test soak demo valgrind \
+        asan style install uninstall clean distclean help force
 
 all: module cli
 
@@ -50,7 +50,7 @@ help:
 	@echo 'make test                install what tests need, run everything'
 	@echo 'make demo                a running gateway on 127.0.0.1:8080'
 	@echo 'make soak                kills, bursts, reloads: SOAK=long for an hour;'
-	@echo '                         BREAK=take|give|reap|reload must fail'
+	@echo '                         BREAK=take|give|reap|order|reload must fail'
 	@echo 'make asan                unit tests with ASan and UBSan'
 	@echo 'make valgrind            unit tests and t/*.t under valgrind'
 	@echo 'make style               the rules a program can check'
@@ -123,6 +123,11 @@ $(B)/static/Makefile: config t/setup/configure $(B)/nginx.settings
 	@t/setup/configure static '$(NGINX_SRC)' $(B)/static-src $(B)/static \
 	    --with-cc='$(CC)' $(NGINX_FLAGS)
 
+# The module with core/mcp_crash.h compiled in, which the soak kills.
+crash-points:
+	@$(MAKE) --no-print-directory module B=$(B)/crash \
+	    CC='$(CC) -DMCP_CRASH_POINTS'
+
 $(B)/nginx.settings: force
 	@mkdir -p $(@D)
 	@echo '$(CC) $(NGINX_SRC) $(NGINX_FLAGS) $(NGX_SRCS)' > $@.new
@@ -138,7 +143,7 @@ check: units
 
 test:
 	@t/setup/packages test
-	@$(MAKE) --no-print-directory -j$(JOBS) all units
+	@$(MAKE) --no-print-directory -j$(JOBS) all units crash-points
 	@perl t/run.pl $(UNITS) t
 
 # With BREAK, a module without one of its mechanisms: the scenario that is
@@ -148,12 +153,14 @@ soak: export SOAK_MODULE := $(CURDIR)/$(B)/broken/$(BREAK)/$(notdir $(MODULE))
 SCENARIOS_take = bursts
 SCENARIOS_give = bursts
 SCENARIOS_reap = kills
+SCENARIOS_order = crashes
 SCENARIOS_reload = rewrites
 SOAK_MAKE = module B=$(B)/broken/$(BREAK) \
-    CC='$(CC) -DMCP_BREAK_$(shell echo $(BREAK) | tr a-z A-Z)'
+    CC='$(CC) -DMCP_BREAK_$(shell echo $(BREAK) | tr a-z A-Z) $(FLAGS_$(BREAK))'
+FLAGS_order = -DMCP_CRASH_POINTS
 SCENARIOS ?= $(or $(SCENARIOS_$(BREAK)),$(error BREAK=$(BREAK) is not known))
 else
-SOAK_MAKE = all units
+SOAK_MAKE = all units crash-points
 endif
 
 soak:

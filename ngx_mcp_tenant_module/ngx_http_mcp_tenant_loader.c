@@ -195,6 +195,18 @@ ngx_http_mcp_tenant_loader_adopt(ngx_http_mcp_tenant_main_conf_t *mtmcf)
         mtmcf->block = block;
         mtmcf->image = block;
         block = NULL;
+
+        /* what NGINX started with is not published after what is served */
+
+        if (mtmcf->config
+            && ngx_memcmp(mcp_image_digest(mtmcf->image),
+                          mtmcf->config->digest,
+                          sizeof(mtmcf->config->digest))
+               != 0)
+        {
+            mcp_config_free(mtmcf->config);
+            mtmcf->config = NULL;
+        }
     }
 
     ngx_free(block);
@@ -432,22 +444,7 @@ ngx_http_mcp_tenant_loader_reload(ngx_http_mcp_tenant_main_conf_t *mtmcf,
     ngx_http_mcp_tenant_loader_retry = ngx_current_msec
         + NGX_HTTP_MCP_TENANT_REFUSED_COST * (ngx_current_msec - start);
 
-    /* neither one state of the files nor the other */
-
-    if (ngx_http_mcp_tenant_loader_stamp(mtmcf) != stamp
-        && ngx_http_mcp_tenant_loader_unsettled++
-           < NGX_HTTP_MCP_TENANT_SETTLE_TRIES)
-    {
-        if (rc == MCP_OK) {
-            mcp_config_free(config);
-        }
-
-        mcp_report_free(report);
-        ngx_http_mcp_tenant_loader_told = 1;
-        ngx_http_mcp_tenant_loader_soon(NGX_HTTP_MCP_TENANT_EVENT_MS);
-
-        return NGX_DECLINED;
-    }
+    /* from before the files were read; other files are read once more */
 
     ngx_http_mcp_tenant_loader_unsettled = 0;
     ngx_http_mcp_tenant_loader_seen = stamp;
@@ -475,11 +472,6 @@ ngx_http_mcp_tenant_loader_reload(ngx_http_mcp_tenant_main_conf_t *mtmcf,
 
         mcp_config_free(mtmcf->config);
         mtmcf->config = config;
-
-        /* other files make another stamp */
-
-        ngx_http_mcp_tenant_loader_seen =
-            ngx_http_mcp_tenant_loader_stamp(mtmcf);
         taken = NGX_OK;
     }
 

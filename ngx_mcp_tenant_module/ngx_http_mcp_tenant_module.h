@@ -99,7 +99,7 @@ typedef struct {
 
 typedef struct {
     ngx_atomic_t                     fails;
-    ngx_atomic_t                     checked;       /* seconds */
+    ngx_atomic_t                     checked;       /* ngx_current_msec */
 } ngx_http_mcp_tenant_health_t;
 
 

@@ -158,14 +158,18 @@ ngx_http_mcp_tenant_peers_health(ngx_http_mcp_tenant_peer_t *peer,
 }
 
 
+/* By the clock that nobody sets: a rest must not last until it was set. */
 static ngx_uint_t
 ngx_http_mcp_tenant_peers_is_down(ngx_http_mcp_tenant_peer_t *peer,
     ngx_http_mcp_tenant_health_t *health)
 {
+    ngx_msec_t  rested;
+
+    rested = ngx_current_msec - (ngx_msec_t) health->checked;
+
     return peer->mtscf->max_fails
            && health->fails >= peer->mtscf->max_fails
-           && ngx_time() - (time_t) health->checked
-              <= peer->mtscf->fail_timeout;
+           && (time_t) (rested / 1000) <= peer->mtscf->fail_timeout;
 }
 
 
@@ -297,7 +301,7 @@ ngx_http_mcp_tenant_peers_failed(ngx_peer_connection_t *pc,
     down = ngx_http_mcp_tenant_peers_is_down(peer, peer->health);
 
     (void) ngx_atomic_fetch_add(&peer->health->fails, 1);
-    peer->health->checked = ngx_time();
+    peer->health->checked = ngx_current_msec;
 
     if (!down && ngx_http_mcp_tenant_peers_is_down(peer, peer->health)) {
         ngx_log_error(NGX_LOG_WARN, pc->log, 0,

@@ -5,7 +5,7 @@
 use strict;
 use warnings;
 
-my @scenarios = qw(kills bursts rewrites broken hups limits);
+my @scenarios = qw(kills crashes bursts rewrites writers broken hups limits);
 
 if (($ENV{SOAK} || '') eq 'tiny') {
     print "1..0 # SKIP too slow under valgrind\n";

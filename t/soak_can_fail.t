@@ -12,6 +12,7 @@ my %notices = (
     take   => qr/^not ok \d+ - bursts: never more than the limit at once/m,
     give   => qr/^not ok \d+ - bursts: every slot comes back/m,
     reap   => qr/^not ok \d+ - kills: every gauge is 0 when nothing runs/m,
+    order  => qr/^not ok \d+ - crashes: each death is mended/m,
     reload => qr/^not ok \d+ - rewrites: no stream is cut/m,
 );
 

@@ -75,6 +75,7 @@ typedef enum {
 
 mcp_report_t *mcp_report_new(void);
 void mcp_report_free(mcp_report_t *report);
+void mcp_report_clear(mcp_report_t *report);
 void mcp_report_add(mcp_report_t *report, mcp_report_level_e level,
     const mcp_mark_t *mark, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));

@@ -18,7 +18,13 @@
 #define MCP_CONFIG_CATALOG_MAX     (4u * 1024 * 1024)
 #define MCP_CONFIG_CLUSTER_DOMAIN  "cluster.local"
 
+/* of files that change meanwhile */
+#define MCP_CONFIG_LOADS           10
 
+
+static int mcp_config_load_once(const char *path,
+    const mcp_config_options_t *options, mcp_report_t *report,
+    mcp_config_t **ret_config, bool *ret_changed);
 static mcp_config_t *mcp_config_new(void);
 static int mcp_config_begin(mcp_load_t *load, const char *path);
 static void mcp_config_tenants(mcp_load_t *load);
@@ -28,9 +34,53 @@ static void mcp_config_catalog(mcp_load_t *load, size_t n,
 static int mcp_config_end(mcp_load_t *load);
 
 
+/*
+ * A file that is replaced after another one was read would make a mix that
+ * nobody wrote, or a mistake that is in no file.
+ */
 int
 mcp_config_load(const char *path, const mcp_config_options_t *options,
     mcp_report_t *report, mcp_config_t **ret_config)
+{
+    int            rc;
+    bool           changed;
+    uint32_t       loads;
+    mcp_mark_t     mark;
+    mcp_config_t  *config;
+
+    for (loads = 0; loads < MCP_CONFIG_LOADS; loads++) {
+
+        config = NULL;
+        rc = mcp_config_load_once(path, options, report, &config, &changed);
+
+        if (!changed) {
+
+            if (rc == MCP_OK) {
+                *ret_config = config;
+            }
+
+            return rc;
+        }
+
+        mcp_config_free(config);
+        mcp_report_clear(report);
+    }
+
+    mark.file = path;
+    mark.line = 1;
+    mark.column = 1;
+
+    mcp_report_add(report, MCP_REPORT_ERROR, &mark,
+                   "found files that changed while they were read, %d times, "
+                   "expected files that rest", MCP_CONFIG_LOADS);
+
+    return MCP_ERROR;
+}
+
+
+static int
+mcp_config_load_once(const char *path, const mcp_config_options_t *options,
+    mcp_report_t *report, mcp_config_t **ret_config, bool *ret_changed)
 {
     int         rc;
     mcp_mark_t  mark;
@@ -49,6 +99,8 @@ mcp_config_load(const char *path, const mcp_config_options_t *options,
         mcp_config_tenants(&load);
         mcp_config_catalogs(&load);
     }
+
+    *ret_changed = mcp_load_changed(&load);
 
     rc = mcp_config_end(&load);
 
@@ -159,14 +211,15 @@ mcp_config_tenants(mcp_load_t *load)
 
     mcp_report_mention(load->report, load->file);
 
-    if (mcp_file_read(&file, load->path, MCP_YAML_SIZE_MAX, NULL) != MCP_OK) {
+    if (mcp_load_read(load, &file, load->path, MCP_YAML_SIZE_MAX, NULL)
+        != MCP_OK)
+    {
         mcp_report_add(load->report, MCP_REPORT_ERROR, &mark,
                        "the file %s, expected a readable file", file.why);
         mcp_file_free(&file);
         return;
     }
 
-    mcp_load_add_file(load, load->path);
     mcp_load_add_bytes(load, file.data, file.len);
 
     (void) mcp_yaml_parse(load->tree, load->file, file.data, file.len,
@@ -247,7 +300,8 @@ mcp_config_catalog(mcp_load_t *load, size_t n, mcp_arena_t *scratch,
             return;
         }
 
-        if (mcp_file_read(file, path, MCP_CONFIG_CATALOG_MAX, load->root)
+        if (mcp_load_read(load, file, path, MCP_CONFIG_CATALOG_MAX,
+                          load->root)
             != MCP_OK)
         {
             mcp_field_error(load, work->catalog_file, "found a catalog_file "
@@ -256,7 +310,6 @@ mcp_config_catalog(mcp_load_t *load, size_t n, mcp_arena_t *scratch,
             return;
         }
 
-        mcp_load_add_file(load, path);
         mcp_load_add_bytes(load, file->data, file->len);
 
         load->file = path;

@@ -57,8 +57,9 @@ typedef struct {
  * Reads path and every catalog it names, and adds every finding to report.
  * Returns MCP_OK and a configuration that the caller frees, or MCP_ERROR and
  * leaves *ret_config alone when there was any error: the files are taken
- * whole or not at all.  Findings name files as reached from path ("path" as
- * given; a catalog as the folder of path, "/", and what the file says).
+ * whole or not at all, all as they stood at one moment.  report must be new.
+ * Findings name files as reached from path ("path" as given; a catalog as the
+ * folder of path, "/", and what the file says).
  */
 int mcp_config_load(const char *path, const mcp_config_options_t *options,
     mcp_report_t *report, mcp_config_t **ret_config);

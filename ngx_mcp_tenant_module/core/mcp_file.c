@@ -19,6 +19,8 @@
 
 static int mcp_file_check(mcp_file_t *file, int fd, const char *path,
     size_t max, const char *root, size_t *ret_size);
+static uint64_t mcp_file_stat_stamp(const struct stat *st);
+static uint64_t mcp_file_mix(uint64_t hash, uint64_t n);
 static int mcp_file_inside(mcp_file_t *file, const char *path,
     const struct stat *st, const char *root);
 static int mcp_file_fill(mcp_file_t *file, int fd, size_t size, size_t max);
@@ -31,15 +33,26 @@ int
 mcp_file_read(mcp_file_t *file, const char *path, size_t max,
     const char *root)
 {
-    int     fd, rc;
+    int     fd, rc, err;
     size_t  size;
 
     size = 0;
     file->len = 0;
+    file->stamp = 0;
     file->why[0] = '\0';
 
     fd = open(path, O_RDONLY|O_NONBLOCK|O_CLOEXEC|O_NOCTTY);
     if (fd == -1) {
+        err = errno;
+
+        /* what there was not, and is now, has changed */
+
+        if (err != ENOENT) {
+            file->stamp = mcp_file_stamp(path);
+        }
+
+        errno = err;
+
         return mcp_file_failed(file, "cannot be opened");
     }
 
@@ -63,6 +76,41 @@ mcp_file_free(mcp_file_t *file)
 }
 
 
+uint64_t
+mcp_file_stamp(const char *path)
+{
+    struct stat  st;
+
+    return stat(path, &st) == 0 ? mcp_file_stat_stamp(&st) : 0;
+}
+
+
+static uint64_t
+mcp_file_stat_stamp(const struct stat *st)
+{
+    uint64_t  hash;
+
+    hash = mcp_file_mix(1, (uint64_t) st->st_dev);
+    hash = mcp_file_mix(hash, (uint64_t) st->st_ino);
+    hash = mcp_file_mix(hash, (uint64_t) st->st_size);
+    hash = mcp_file_mix(hash, (uint64_t) st->st_mtim.tv_sec);
+    hash = mcp_file_mix(hash, (uint64_t) st->st_mtim.tv_nsec);
+    hash = mcp_file_mix(hash, (uint64_t) st->st_ctim.tv_sec);
+    hash = mcp_file_mix(hash, (uint64_t) st->st_ctim.tv_nsec);
+
+    return hash ? hash : 1;
+}
+
+
+static uint64_t
+mcp_file_mix(uint64_t hash, uint64_t n)
+{
+    hash = (hash ^ n) * UINT64_C(0x9e3779b97f4a7c15);
+
+    return hash ^ (hash >> 29);
+}
+
+
 static int
 mcp_file_check(mcp_file_t *file, int fd, const char *path, size_t max,
     const char *root, size_t *ret_size)
@@ -72,6 +120,8 @@ mcp_file_check(mcp_file_t *file, int fd, const char *path, size_t max,
     if (fstat(fd, &st) == -1) {
         return mcp_file_failed(file, "cannot be read");
     }
+
+    file->stamp = mcp_file_stat_stamp(&st);
 
     if (!S_ISREG(st.st_mode)) {
         (void) snprintf(file->why, MCP_FILE_WHY_LEN, "%s",

@@ -13,12 +13,16 @@
 #define MCP_FILE_WHY_LEN  128
 
 
-/* All zeroes is a file not read; data is reused by the next read. */
+/*
+ * All zeroes is a file not read; data is reused by the next read.  stamp: of
+ * what was opened, before it was read, or of what could not be.
+ */
 typedef struct {
-    char    *data;
-    size_t   len;
-    size_t   capacity;
-    char     why[MCP_FILE_WHY_LEN];
+    char      *data;
+    size_t     len;
+    size_t     capacity;
+    uint64_t   stamp;
+    char       why[MCP_FILE_WHY_LEN];
 } mcp_file_t;
 
 
@@ -31,6 +35,12 @@ typedef struct {
 int mcp_file_read(mcp_file_t *file, const char *path, size_t max,
     const char *root);
 void mcp_file_free(mcp_file_t *file);
+
+/*
+ * A number that is another one when the file was replaced or written; 0 when
+ * there is none.
+ */
+uint64_t mcp_file_stamp(const char *path);
 
 
 #endif /* _MCP_FILE_H_INCLUDED_ */

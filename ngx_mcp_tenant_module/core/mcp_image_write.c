@@ -3,6 +3,7 @@
  * whatever happens in between.
  */
 
+#include "mcp_crash.h"
 #include "mcp_image.h"
 
 #include <errno.h>
@@ -78,7 +79,9 @@ mcp_image_replace(const char *path, const char *tmp, const void *block,
     err = errno;
 
     if (rc == MCP_OK) {
+        mcp_crash_point("image-renamed");
         (void) fsync(folder);
+        mcp_crash_point("image-kept");
     }
 
     (void) close(folder);
@@ -130,9 +133,13 @@ mcp_image_write_file(const char *path, const void *block, size_t size)
 
     /* what an earlier attempt left, or somebody put there */
 
+    mcp_crash_point("image-begun");
+
     if (unlink(path) == -1 && errno != ENOENT) {
         return MCP_ERROR;
     }
+
+    mcp_crash_point("image-unlinked");
 
     fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
               S_IRUSR | S_IWUSR);
@@ -140,7 +147,11 @@ mcp_image_write_file(const char *path, const void *block, size_t size)
         return MCP_ERROR;
     }
 
+    mcp_crash_point("image-created");
+
     if (mcp_image_write_all(fd, block, size) == MCP_OK && fsync(fd) == 0) {
+
+        mcp_crash_point("image-synced");
 
         /* Linux closes the descriptor even when it reports EINTR */
 
@@ -181,6 +192,8 @@ mcp_image_write_all(int fd, const void *block, size_t size)
 
             return MCP_ERROR;
         }
+
+        mcp_crash_point("image-written");
 
         p += n;
         size -= (size_t) n;

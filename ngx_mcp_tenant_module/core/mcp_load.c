@@ -12,6 +12,12 @@
 #define MCP_LOAD_MIN_FILES  16
 
 
+static void mcp_load_saw(mcp_load_t *load, const char *path, uint64_t stamp);
+static void mcp_load_add_file(mcp_load_t *load, const char *path);
+static void *mcp_load_grow(mcp_load_t *load, void *array, size_t used,
+    size_t *capacity, size_t size);
+
+
 void *
 mcp_load_alloc(mcp_load_t *load, size_t size)
 {
@@ -109,10 +115,61 @@ mcp_load_path(mcp_load_t *load, const mcp_str_t *path)
 }
 
 
-void
+int
+mcp_load_read(mcp_load_t *load, mcp_file_t *file, const char *path,
+    size_t max, const char *root)
+{
+    int  rc;
+
+    rc = mcp_file_read(file, path, max, root);
+
+    mcp_load_saw(load, path, file->stamp);
+
+    if (rc == MCP_OK) {
+        mcp_load_add_file(load, path);
+    }
+
+    return rc;
+}
+
+
+static void
+mcp_load_saw(mcp_load_t *load, const char *path, uint64_t stamp)
+{
+    mcp_load_seen_t  *seen;
+
+    seen = mcp_load_grow(load, load->seen, load->nseen, &load->seen_capacity,
+                         sizeof(mcp_load_seen_t));
+    if (seen == NULL) {
+        return;
+    }
+
+    seen[load->nseen].path = path;
+    seen[load->nseen].stamp = stamp;
+
+    load->seen = seen;
+    load->nseen++;
+}
+
+
+bool
+mcp_load_changed(const mcp_load_t *load)
+{
+    size_t  i;
+
+    for (i = 0; i < load->nseen; i++) {
+        if (mcp_file_stamp(load->seen[i].path) != load->seen[i].stamp) {
+            return true;
+        }
+    }
+
+    return false;
+}
+
+
+static void
 mcp_load_add_file(mcp_load_t *load, const char *path)
 {
-    size_t         capacity;
     mcp_str_t      name;
     const char   **files;
     mcp_config_t  *config;
@@ -126,23 +183,43 @@ mcp_load_add_file(mcp_load_t *load, const char *path)
         return;
     }
 
-    if (config->nfiles == load->files_capacity) {
-        capacity = load->files_capacity * 2 + MCP_LOAD_MIN_FILES;
-
-        files = mcp_load_array(load, capacity, sizeof(char *));
-        if (files == NULL) {
-            return;
-        }
-
-        if (config->nfiles) {
-            memcpy(files, config->files, config->nfiles * sizeof(char *));
-        }
-
-        config->files = files;
-        load->files_capacity = capacity;
+    files = mcp_load_grow(load, config->files, config->nfiles,
+                          &load->files_capacity, sizeof(char *));
+    if (files == NULL) {
+        return;
     }
 
+    config->files = files;
     config->files[config->nfiles++] = path;
+}
+
+
+/* The array with room for one more; NULL has set load->failed. */
+static void *
+mcp_load_grow(mcp_load_t *load, void *array, size_t used, size_t *capacity,
+    size_t size)
+{
+    void    *grown;
+    size_t   n;
+
+    if (used < *capacity) {
+        return array;
+    }
+
+    n = *capacity * 2 + MCP_LOAD_MIN_FILES;
+
+    grown = mcp_load_array(load, n, size);
+    if (grown == NULL) {
+        return NULL;
+    }
+
+    if (used) {
+        memcpy(grown, array, used * size);
+    }
+
+    *capacity = n;
+
+    return grown;
 }
 
 

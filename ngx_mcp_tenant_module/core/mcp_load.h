@@ -29,6 +29,13 @@ typedef struct {
 } mcp_load_tenant_t;
 
 
+/* A file as it was when it was read, or could not be. */
+typedef struct {
+    const char             *path;
+    uint64_t                stamp;
+} mcp_load_seen_t;
+
+
 /*
  * arena: of the configuration, holds all that the model points to.
  * file: the file that findings are about.  folder: of tenants.yaml, empty or
@@ -53,6 +60,9 @@ typedef struct {
     mcp_set_t                    files;
     mcp_file_t                   secret;
     size_t                       files_capacity;
+    mcp_load_seen_t             *seen;
+    size_t                       nseen;
+    size_t                       seen_capacity;
     bool                         failed;
 } mcp_load_t;
 
@@ -75,8 +85,12 @@ mcp_mark_t mcp_load_mark(const mcp_load_t *load,
 /* The folder of tenants.yaml with path behind it, unless that is absolute. */
 const char *mcp_load_path(mcp_load_t *load, const mcp_str_t *path);
 
-/* Notes that the file was read, once for each path. */
-void mcp_load_add_file(mcp_load_t *load, const char *path);
+/* mcp_file_read() of a file of the configuration; path must stay. */
+int mcp_load_read(mcp_load_t *load, mcp_file_t *file, const char *path,
+    size_t max, const char *root);
+
+/* Whether a file is not any more what it was when it was read. */
+bool mcp_load_changed(const mcp_load_t *load);
 
 /* Takes the bytes into the digest of all that was read. */
 void mcp_load_add_bytes(mcp_load_t *load, const char *data, size_t len);

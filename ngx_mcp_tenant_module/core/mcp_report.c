@@ -79,12 +79,18 @@ mcp_report_new(void)
 void
 mcp_report_free(mcp_report_t *report)
 {
+    if (report) {
+        mcp_report_clear(report);
+        free(report);
+    }
+}
+
+
+void
+mcp_report_clear(mcp_report_t *report)
+{
     size_t    i;
     unsigned  n;
-
-    if (report == NULL) {
-        return;
-    }
 
     for (i = 0; i < report->nfindings; i++) {
         free(report->findings[i].text);
@@ -99,7 +105,8 @@ mcp_report_free(mcp_report_t *report)
 
     free(report->findings);
     free(report->files);
-    free(report);
+
+    memset(report, 0, sizeof(mcp_report_t));
 }
 
 

@@ -266,7 +266,9 @@ mcp_secret_file(mcp_secret_t *secret, const mcp_str_t *reference)
         return false;
     }
 
-    if (mcp_file_read(file, path, MCP_SECRET_VALUE_MAX + 1, NULL) != MCP_OK) {
+    if (mcp_load_read(load, file, path, MCP_SECRET_VALUE_MAX + 1, NULL)
+        != MCP_OK)
+    {
         mcp_field_error(load, secret->node, "found ${%.*s} in %s, but the "
                         "file %s %s, expected a readable file with one value "
                         "of at most %d bytes", (int) reference->len,
@@ -274,8 +276,6 @@ mcp_secret_file(mcp_secret_t *secret, const mcp_str_t *reference)
                         MCP_SECRET_VALUE_MAX);
         return false;
     }
-
-    mcp_load_add_file(load, path);
 
     len = file->len;
 

@@ -133,11 +133,15 @@ export function writeGateway(dir, port, tenants) {
 }
 
 
-/* Starts NGINX in the folder; resolves when it answers on the port. */
-export async function startGateway(dir, port) {
+/*
+ * Starts NGINX in the folder, with more in its environment; resolves when it
+ * answers on the port.
+ */
+export async function startGateway(dir, port, env = {}) {
     const gateway = start(nginx, ['-p', dir, '-c', 'conf/nginx.conf',
                                   '-e', 'logs/error.log',
-                                  '-g', 'daemon off;']);
+                                  '-g', 'daemon off;'],
+                          { env: { ...process.env, ...env } });
     let ended = false;
 
     gateway.ended.then(() => {

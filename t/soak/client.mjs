@@ -372,13 +372,14 @@ export function listen({ id, key }) {
 
 
 /* A call of a tool; what the tool does is told in upstream.mjs. */
-export function call({ id, key }, name, args = {}) {
+export function call({ id, key, server = 's' }, name, args = {}) {
     const body = JSON.stringify({
         jsonrpc: '2.0', id: 1, method: 'tools/call',
         params: { name, arguments: args },
     });
 
-    return `POST /tenant/${id}/servers/s/mcp HTTP/1.1\r\nHost: localhost\r\n`
+    return `POST /tenant/${id}/servers/${server}/mcp HTTP/1.1\r\n`
+           + 'Host: localhost\r\n'
            + `Authorization: Bearer ${key}\r\n`
            + 'Accept: application/json, text/event-stream\r\n'
            + 'Content-Type: application/json\r\n'

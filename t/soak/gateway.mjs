@@ -1,6 +1,6 @@
 /*
- * NGINX with two workers and the shipped conf/, in a folder of its own, in
- * front of an Upstream; and what one asks of it from outside.
+ * NGINX with the shipped conf/, in a folder of its own, in front of an
+ * Upstream; and what one asks of it from outside.
  */
 
 import { readFileSync, readdirSync, readlinkSync, renameSync, rmSync,
@@ -47,9 +47,16 @@ export function tenant(id, quotas) {
 function yaml(tenants) {
     const lines = ['tenants:'];
 
-    for (const { id, keys, quotas } of tenants) {
-        lines.push(`  - id: ${id}`, `    catalog_file: catalogs/${id}.yaml`,
-                   '    api_keys:');
+    for (const { id, keys, quotas, empty } of tenants) {
+        lines.push(`  - id: ${id}`);
+
+        if (!empty) {
+            lines.push(`    catalog_file: catalogs/${id}.yaml`);
+        }
+
+        if (keys.length) {
+            lines.push('    api_keys:');
+        }
 
         for (const { name, hash, enabled } of keys) {
             lines.push(`      - key_hash: "${hash}"`, `        name: ${name}`,
@@ -69,7 +76,8 @@ function yaml(tenants) {
 
 class Gateway {
 
-    constructor(name, upstream, tenants) {
+    constructor(name, upstream, tenants, options) {
+        this.options = options;
         this.dir = join(repo, 'build/soak', name);
         this.upstream = upstream;
         this.tenants = tenants;
@@ -87,27 +95,35 @@ class Gateway {
             }],
         })));
 
-        if (process.env.SOAK_MODULE) {
+        const module_ = process.env.SOAK_MODULE ?? this.options.module;
+
+        if (module_) {
             rmSync(join(this.dir, MODULE));
-            symlinkSync(process.env.SOAK_MODULE, join(this.dir, MODULE));
+            symlinkSync(module_, join(this.dir, MODULE));
         }
 
         writeFileSync(conf, readFileSync(conf, 'utf8')
-            .replace(/worker_processes\s+auto;/, 'worker_processes  2;')
+            .replace(/worker_processes\s+auto;/,
+                     `worker_processes  ${this.options.workers};`)
             .replace(/access_log\s+\S+/, 'access_log /dev/null')
             .replace(/^http \{\n/m, 'http {\n    add_header X-Worker $pid '
                      + 'always;\n    mcp_tenant_log_level info;\n'));
         this.write();
+        this.options.prepare?.(this);
 
         this.port = port;
-        this.process = await startGateway(this.dir, port);
+        this.process = await startGateway(this.dir, port, this.options.env);
         this.operator = new Client(port);
 
-        if (await until(10000, () => this.workers().length === 2)
-            === Infinity)
-        {
-            throw new Error('NGINX has no two workers');
+        if (!await this.whole()) {
+            throw new Error('NGINX lacks workers');
         }
+    }
+
+    /* Whether all workers are there, at last. */
+    async whole(ms = 10000) {
+        return await until(ms, () =>
+            this.workers().length === this.options.workers) < Infinity;
     }
 
     /* Replaces tenants.yaml as a careful program does. */
@@ -223,8 +239,13 @@ class Gateway {
 }
 
 
-export async function gateway(name, upstream, tenants) {
-    const one = new Gateway(name, upstream, tenants);
+/*
+ * workers: how many; module: another one than that which was built last; env:
+ * more of the environment; prepare: called before NGINX starts.
+ */
+export async function gateway(name, upstream, tenants, options = {}) {
+    const one = new Gateway(name, upstream, tenants,
+                            { workers: 2, ...options });
 
     await one.start();
 
@@ -263,7 +284,8 @@ function openFiles(folder) {
 /*
  * Asks each worker again and again, on a connection of its own, until all of
  * them answer with that status: the time since start of the last one's first
- * such answer, Infinity when there is one that never did.
+ * such answer, Infinity when there is one that never did.  A call whose key is
+ * revoked meanwhile may be cut.
  */
 export async function everywhere(probes, start, text, status, ms = 10000) {
     const times = await Promise.all(probes.map(async (probe) => {
@@ -275,7 +297,7 @@ export async function everywhere(probes, start, text, status, ms = 10000) {
                 return time;
             }
 
-            if (!answer || time > ms) {
+            if (time > ms) {
                 return Infinity;
             }
 

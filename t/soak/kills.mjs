@@ -2,15 +2,22 @@
 
 import { Burst } from './burst.mjs';
 import { Client } from './client.mjs';
-import { gateway, quantiles, sleep, tenant, until } from './gateway.mjs';
+import { gateway, quantiles, sleep, tenant } from './gateway.mjs';
 import { Load, random } from './load.mjs';
 import { Upstream } from './upstream.mjs';
 
 const TENANTS = 50;
 const LIMIT = 4;
 
-/* of a round */
+/* workers of a round */
 const KILLS = 20;
+
+/* one in ten each */
+const KINDS = [
+    ...Array.from({ length: 8 }, () => ['workers', 'SIGKILL']),
+    ['crashed', 'SIGSEGV'],
+    ['loaders', 'SIGKILL'],
+];
 
 
 export async function kills(t) {
@@ -25,18 +32,18 @@ export async function kills(t) {
 
         const idle = [];
         const load = { answers: 0, passed: 0, resets: 0, others: '' };
-        let killed = 0;
+        const killed = { workers: 0, loaders: 0, crashed: 0 };
 
         /* each round ends in idleness */
 
-        for (let round = 0; round < count / KILLS; round++) {
+        for (let round = 0; killed.workers < count; round++) {
             if (idle.includes(Infinity)) {
                 break;
             }
 
             const one = new Load(gate.port, tenants, LIMIT + 2, 30);
 
-            killed += await killSome(gate, upstream, random(round));
+            await killSome(gate, upstream, random(round), killed);
             await upstream.settled();
             await one.stop();
             idle.push(await gate.idle());
@@ -47,12 +54,15 @@ export async function kills(t) {
             load.others += one.others(200, 429);
         }
 
-        t.figure('workers and loaders killed', killed);
+        t.figure('tenants', TENANTS, 50);
+        t.figure('workers that SIGKILL ended', killed.workers, `>= ${count}`);
+        t.figure('workers that SIGSEGV ended', killed.crashed);
+        t.figure('loaders that SIGKILL ended', killed.loaders);
         t.figure('calls answered', load.answers);
         t.figure('calls cut with their worker', load.resets);
         t.figure('most milliseconds until every gauge was 0',
-                 Math.round(quantiles(idle).max));
-        t.figure('calls at once over a limit', upstream.over);
+                 Math.round(quantiles(idle).max), '<= 1000');
+        t.figure('calls at once over a limit', upstream.over, 0);
         t.figure('calls at once with a dead worker\'s', upstream.excused);
 
         t.ok(quantiles(idle).max <= (t.long ? 1000 : 10000),
@@ -64,12 +74,16 @@ export async function kills(t) {
         const reclaimed =
             await gate.counter('nginx_mcp_tenant_reclaimed_total');
 
+        const wrong = await lockedOut(gate, upstream, tenants);
+
         t.figure('processes reclaimed', reclaimed);
-        t.ok(reclaimed > 0 && reclaimed <= killed,
+        t.figure('tenants with another limit in the end', wrong.length, 0);
+
+        t.ok(reclaimed > 0 && reclaimed <= killed.workers + killed.crashed,
              'the dead were noticed, none of them twice');
-        t.is(await lockedOut(gate, upstream, tenants), '',
+        t.is(wrong.join(', '), '',
              'each tenant has its whole limit, no more and no less');
-        t.is(gate.alarms(/exited on signal 9/).join('\n'), '',
+        t.is(gate.alarms(/exited on signal (?:9|11)/).join('\n'), '',
              'the error log tells of the kills alone');
 
     } finally {
@@ -79,34 +93,34 @@ export async function kills(t) {
 }
 
 
-async function killSome(gate, upstream, next) {
-    let killed = 0;
+/* Counts in killed. */
+async function killSome(gate, upstream, next, killed) {
+    const enough = killed.workers + KILLS;
 
-    while (killed < KILLS) {
+    while (killed.workers < enough) {
         await sleep(20 + next() * 150);
         await upstream.settled();
 
-        const pids = next() < 0.1 ? gate.loaders() : gate.workers();
+        const [kind, signal] = KINDS[Math.floor(next() * KINDS.length)];
+        const pids = kind === 'loaders' ? gate.loaders() : gate.workers();
         const one = pids[Math.floor(next() * pids.length)];
 
         /* now and then all at once */
 
         for (const pid of next() < 0.1 ? pids : pids.filter((p) => p === one)) {
-            process.kill(pid, 'SIGKILL');
-            killed++;
+            process.kill(pid, signal);
+            killed[kind]++;
         }
     }
-
-    return killed;
 }
 
 
-/* Tenants that have another limit than they should, as text. */
+/* Tenants that have another limit than they should, as texts. */
 async function lockedOut(gate, upstream, tenants) {
     const burst = new Burst(upstream);
     const wrong = [];
 
-    await until(10000, () => gate.workers().length === 2);
+    await gate.whole();
 
     for (const one of tenants) {
         const clients = Array.from({ length: LIMIT + 2 },
@@ -120,5 +134,5 @@ async function lockedOut(gate, upstream, tenants) {
         clients.forEach((client) => client.close());
     }
 
-    return wrong.join(', ');
+    return wrong;
 }

@@ -70,9 +70,9 @@ async function judge(t, s, before) {
 
     t.figure('calls meanwhile', s.load.total);
     t.figure('calls failed', s.load.total - s.load.answers.get(200)
-                             + s.load.resets);
+                             + s.load.resets, 0);
     t.figure('streams open', s.streams.length);
-    t.figure('streams cut or with a gap', faults.length);
+    t.figure('streams cut or with a gap', faults.length, 0);
     t.figure('fewest events of a stream', Math.min(...events));
 
     t.is(s.load.others(200), '', 'no call fails');
@@ -114,10 +114,12 @@ export async function rewrites(t) {
 
         const { p50, p99, max } = quantiles(times);
 
-        t.figure('rewrites', times.length);
+        t.figure('rewrites', times.length, count);
         t.figure('ms until every worker enforces, median', p50.toFixed(1));
-        t.figure('ms until every worker enforces, p99', p99.toFixed(1));
-        t.figure('ms until every worker enforces, most', max.toFixed(1));
+        t.figure('ms until every worker enforces, p99', p99.toFixed(1),
+                 '<= 500');
+        t.figure('ms until every worker enforces, most', max.toFixed(1),
+                 '<= 2000');
         t.ok(max <= (t.long ? 2000 : 10000), 'every rewrite is enforced');
         t.ok(!t.long || p99 <= 500, 'nearly all of them soon');
 
@@ -141,9 +143,9 @@ function memory(t, before, after) {
         one[field] - before[i][field]));
 
     t.figure('KiB of a worker\'s own memory', after[0].own);
-    t.figure('KiB grown in one process, own memory', most('own'));
+    t.figure('KiB grown in one process, own memory', most('own'), '<= 1024');
     t.figure('KiB grown in one process, all memory', most('rss'));
-    t.figure('open files more in one process', most('files'));
+    t.figure('open files more in one process', most('files'), '<= 0');
     t.figure('images mapped by one worker',
              Math.max(...after.map((one) => one.images)));
 
@@ -214,11 +216,12 @@ function brokenTexts(gate, n) {
 
 
 export async function broken(t) {
+    const count = t.long ? 200 : 40;
     const s = await setUp('broken', 20);
 
     try {
         const workers = s.gate.workers();
-        const texts = brokenTexts(s.gate, t.long ? 200 : 40);
+        const texts = brokenTexts(s.gate, count);
         const times = [];
         const unsaid = [];
         let refused = 0;
@@ -247,13 +250,13 @@ export async function broken(t) {
 
         const status = await s.gate.status();
 
-        t.figure('broken files', texts.length);
-        t.figure('broken files refused', refused);
+        t.figure('broken files', texts.length, count);
+        t.figure('broken files refused', refused, count);
         t.figure('ms until refused, median',
                  quantiles(times).p50.toFixed(1));
         t.figure('ms until refused, most', quantiles(times).max.toFixed(1));
 
-        t.is(texts.length, t.long ? 200 : 40, 'files are broken in many ways');
+        t.is(texts.length, count, 'files are broken in many ways');
         t.is(refused, texts.length, 'each is refused');
         t.is(unsaid.join('\n'), '', 'with the words of mcp-tenant check');
         t.is(status.config.generation, generation, 'what was good serves on');

@@ -10,14 +10,16 @@ import { join } from 'node:path';
 import { repo, stopAll } from '../interop/processes.mjs';
 import { bursts } from './bursts.mjs';
 import { core } from './core.mjs';
+import { crashes } from './crashes.mjs';
 import { hups } from './hups.mjs';
 import { isolation } from './isolation.mjs';
 import { kills } from './kills.mjs';
 import { limits } from './limits.mjs';
 import { broken, rewrites } from './rewrites.mjs';
+import { writers } from './writers.mjs';
 
-const scenarios = { core, kills, bursts, rewrites, broken, hups, limits,
-                    isolation };
+const scenarios = { core, kills, crashes, bursts, rewrites, writers, broken,
+                    hups, limits, isolation };
 
 
 /* What a scenario says. */
@@ -58,20 +60,23 @@ class Report {
         return false;
     }
 
-    figure(what, value) {
-        this.figures.push([what, String(value)]);
+    /* demanded: what it has to be, where something is */
+    figure(what, value, demanded = '') {
+        this.figures.push([what, String(value), String(demanded)]);
     }
 }
 
 
 function table(reports, mark) {
-    const figures = reports.flatMap(({ name, figures: list }) =>
-        list.map(([what, value]) => [name, what, value]));
-    const width = (i) => Math.max(0, ...figures.map((row) => row[i].length));
+    const rows = [['', '', 'measured', 'demanded'],
+                  ...reports.flatMap(({ name, figures }) =>
+                      figures.map((figure) => [name, ...figure]))];
+    const width = (i) => Math.max(...rows.map((row) => row[i].length));
 
-    for (const [name, what, value] of figures) {
-        console.log(`${mark}${name.padEnd(width(0))}  `
-                    + `${what.padEnd(width(1))}  ${value.padStart(width(2))}`);
+    for (const [name, what, value, demanded] of rows) {
+        console.log((`${mark}${name.padEnd(width(0))}  `
+                     + `${what.padEnd(width(1))}  ${value.padStart(width(2))}  `
+                     + demanded.padStart(width(3))).trimEnd());
     }
 }
 

@@ -1,7 +1,14 @@
 /*
  * Files: a reader finds the old image or the new one, whole, and nothing that
- * somebody put in its place.
+ * somebody put in its place; also when the writer was killed.
  */
+
+#ifndef MCP_CRASH_POINTS
+#define MCP_CRASH_POINTS
+#endif
+
+#include "mcp_crash.c"
+#include "mcp_image_write.c"
 
 #include "image_fixture.h"
 
@@ -11,6 +18,7 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 
@@ -18,6 +26,8 @@ static void test_round_trip(void);
 static void test_replaced(void);
 static void test_not_an_image(void);
 static void test_failures(void);
+static void test_killed(void);
+static bool is_killed_at(const char *name);
 static bool is_on_disk(uint64_t generation);
 static void make(uint64_t generation);
 static void put(const char *path, const void *data, size_t size);
@@ -44,6 +54,7 @@ main(void)
     test_replaced();
     test_not_an_image();
     test_failures();
+    test_killed();
 
     free(built);
 
@@ -210,6 +221,66 @@ test_failures(void)
     is_int(mcp_image_write("tenants.img", built, built_size), MCP_OK,
            "a path without a folder");
     ok(is_on_disk(3), "is the file there");
+}
+
+
+static void
+test_killed(void)
+{
+    size_t    i;
+    uint64_t  generation;
+
+    static const struct {
+        const char  *name;
+        bool         replaced;
+    } points[] = {
+        { "image-begun",    false },
+        { "image-unlinked", false },
+        { "image-created",  false },
+        { "image-written",  false },
+        { "image-synced",   false },
+        { "image-renamed",  true },
+        { "image-kept",     true }
+    };
+
+    generation = 3;
+
+    for (i = 0; i < sizeof(points) / sizeof(points[0]); i++) {
+
+        make(generation + 1);
+        ok(is_killed_at(points[i].name), "killed at %s", points[i].name);
+
+        generation += points[i].replaced;
+        ok(is_on_disk(generation), "the %s image is there, whole",
+           points[i].replaced ? "new" : "old");
+
+        generation++;
+        make(generation);
+        is_int(mcp_image_write(path, built, built_size), MCP_OK,
+               "the next one is written");
+        ok(is_on_disk(generation), "and is there");
+    }
+
+    is_int(access(tmp, F_OK), -1, "no temporary file stays");
+}
+
+
+static bool
+is_killed_at(const char *name)
+{
+    int    status;
+    pid_t  pid;
+
+    pid = fork();
+
+    if (pid == 0) {
+        mcp_crash_at(name, 1);
+        (void) mcp_image_write(path, built, built_size);
+        _exit(0);
+    }
+
+    return waitpid(pid, &status, 0) == pid && WIFSIGNALED(status)
+           && WTERMSIG(status) == SIGKILL;
 }
 
 
