@@ -6,8 +6,6 @@
 #include "mcp_image_layout.h"
 #include "mcp_hash.h"
 
-#include <openssl/crypto.h>
-
 #include <string.h>
 
 
@@ -15,6 +13,8 @@
 #define MCP_IMAGE_KEY_FACTOR  0x9e3779b97f4a7c15ULL
 
 
+static bool mcp_image_digest_is(const unsigned char *stored,
+    const unsigned char *digest);
 static bool mcp_image_glob(const char *pattern, size_t pattern_len,
     const char *name, size_t len);
 static bool mcp_image_any_glob(const mcp_image_t *image,
@@ -276,7 +276,7 @@ mcp_image_key_find(const mcp_image_t *image,
         stored = n == MCP_IMAGE_NONE ? image->decoy
                                      : mcp_image_key(image, n)->digest;
 
-        if (CRYPTO_memcmp(stored, digest, MCP_KEY_DIGEST_LEN) == 0) {
+        if (mcp_image_digest_is(stored, digest)) {
             found = n;
         }
 
@@ -286,6 +286,28 @@ mcp_image_key_find(const mcp_image_t *image,
     }
 
     return found;
+}
+
+
+/* In constant time: volatile keeps all steps; a word each, not a byte. */
+static bool
+mcp_image_digest_is(const unsigned char *stored, const unsigned char *digest)
+{
+    size_t             i;
+    uint64_t           one[MCP_KEY_DIGEST_LEN / sizeof(uint64_t)];
+    uint64_t           two[MCP_KEY_DIGEST_LEN / sizeof(uint64_t)];
+    volatile uint64_t  differ;
+
+    memcpy(one, stored, MCP_KEY_DIGEST_LEN);
+    memcpy(two, digest, MCP_KEY_DIGEST_LEN);
+
+    differ = 0;
+
+    for (i = 0; i < MCP_KEY_DIGEST_LEN / sizeof(uint64_t); i++) {
+        differ |= one[i] ^ two[i];
+    }
+
+    return differ == 0;
 }
 
 
