@@ -37,8 +37,8 @@ COMPILE = $(CC) $(STRICT) $(CFLAGS) $(CPPFLAGS) $(SANITIZE) $(INCS)
 LINK = $(CC) $(CFLAGS) $(SANITIZE) $(LDFLAGS)
 
 
-.PHONY: all module cli units static crash-points check test soak demo valgrind \
-        asan style install uninstall clean distclean help force
+.PHONY: all module cli units static crash-points check test soak bench demo \
+        valgrind asan style install uninstall clean distclean help force
 
 all: module cli
 
@@ -51,6 +51,7 @@ help:
 	@echo 'make demo                a running gateway on 127.0.0.1:8080'
 	@echo 'make soak                kills, bursts, reloads: SOAK=long for an hour;'
 	@echo '                         BREAK=take|give|reap|order|reload must fail'
+	@echo 'make bench               what the gateway costs, beside bare proxy_pass'
 	@echo 'make asan                unit tests with ASan and UBSan'
 	@echo 'make valgrind            unit tests and t/*.t under valgrind'
 	@echo 'make style               the rules a program can check'
@@ -79,6 +80,9 @@ $(OBJ)/core.a: $(CORE_OBJS)
 $(OBJ)/t/unit/filter_model: LIBS += -ljansson
 
 $(OBJ)/t/unit/%: $(OBJ)/t/unit/%.o $(OBJ)/core.a
+	@$(LINK) -o $@ $^ $(LIBS)
+
+$(OBJ)/t/bench/%: $(OBJ)/t/bench/%.o $(OBJ)/core.a
 	@$(LINK) -o $@ $^ $(LIBS)
 
 .SECONDARY:
@@ -167,6 +171,12 @@ soak:
 	@$(if $(BREAK),$(MAKE) --no-print-directory cli)
 	@$(MAKE) --no-print-directory $(SOAK_MAKE)
 	@t/interop/node t/soak/soak.mjs $(SCENARIOS)
+
+# ARMS="bare gateway" measures those; PROFILE=1 shows their functions.
+bench:
+	@t/setup/packages bench
+	@$(MAKE) --no-print-directory -j$(JOBS) all $(OBJ)/t/bench/core
+	@perl t/bench/bench.pl $(ARMS)
 
 asan:
 	@$(MAKE) --no-print-directory check OBJ=$(B)/asan \

@@ -9,8 +9,11 @@
 
 #define NGX_HTTP_MCP_TENANT_PARAM  "mcp-param-"
 
+/* what clients of MCP send, so that one part of the list holds all */
+#define NGX_HTTP_MCP_TENANT_PASSED  8
 
-static ngx_uint_t ngx_http_mcp_tenant_header_passes(ngx_str_t *name,
+
+static ngx_uint_t ngx_http_mcp_tenant_header_passes(ngx_table_elt_t *header,
     ngx_array_t *more);
 
 
@@ -48,8 +51,8 @@ ngx_http_mcp_tenant_headers_filter(ngx_http_request_t *r)
 
     r->headers_in.upgrade = NULL;
 
-    if (ngx_list_init(&r->headers_in.headers, r->pool, 16,
-                      sizeof(ngx_table_elt_t))
+    if (ngx_list_init(&r->headers_in.headers, r->pool,
+                      NGX_HTTP_MCP_TENANT_PASSED, sizeof(ngx_table_elt_t))
         != NGX_OK)
     {
         return NGX_ERROR;
@@ -70,7 +73,7 @@ ngx_http_mcp_tenant_headers_filter(ngx_http_request_t *r)
             i = 0;
         }
 
-        if (!ngx_http_mcp_tenant_header_passes(&header[i].key,
+        if (!ngx_http_mcp_tenant_header_passes(&header[i],
                                                mtlcf->pass_headers))
         {
             continue;
@@ -92,21 +95,20 @@ ngx_http_mcp_tenant_headers_filter(ngx_http_request_t *r)
 
 
 static ngx_uint_t
-ngx_http_mcp_tenant_header_passes(ngx_str_t *name, ngx_array_t *more)
+ngx_http_mcp_tenant_header_passes(ngx_table_elt_t *header, ngx_array_t *more)
 {
     ngx_str_t   *known;
     ngx_uint_t   i;
 
     for (known = ngx_http_mcp_tenant_passed_headers; known->len; known++) {
-        if (known->len == name->len
-            && ngx_strncasecmp(known->data, name->data, name->len) == 0)
-        {
+        if (ngx_http_mcp_tenant_header_is(header, known)) {
             return 1;
         }
     }
 
-    if (name->len > sizeof(NGX_HTTP_MCP_TENANT_PARAM) - 1
-        && ngx_strncasecmp(name->data, (u_char *) NGX_HTTP_MCP_TENANT_PARAM,
+    if (header->key.len > sizeof(NGX_HTTP_MCP_TENANT_PARAM) - 1
+        && ngx_strncasecmp(header->key.data,
+                           (u_char *) NGX_HTTP_MCP_TENANT_PARAM,
                            sizeof(NGX_HTTP_MCP_TENANT_PARAM) - 1)
            == 0)
     {
@@ -120,12 +122,31 @@ ngx_http_mcp_tenant_header_passes(ngx_str_t *name, ngx_array_t *more)
     known = more->elts;
 
     for (i = 0; i < more->nelts; i++) {
-        if (known[i].len == name->len
-            && ngx_strncasecmp(known[i].data, name->data, name->len) == 0)
+        if (known[i].len == header->key.len
+            && ngx_strncasecmp(known[i].data, header->key.data,
+                               known[i].len)
+               == 0)
         {
             return 1;
         }
     }
 
     return 0;
+}
+
+
+ngx_uint_t
+ngx_http_mcp_tenant_header_is(ngx_table_elt_t *header, ngx_str_t *name)
+{
+    if (header->key.len != name->len) {
+        return 0;
+    }
+
+    /* NGINX fills it in; other modules, which add headers, may not */
+
+    if (header->lowcase_key == NULL) {
+        return ngx_strncasecmp(header->key.data, name->data, name->len) == 0;
+    }
+
+    return ngx_memcmp(header->lowcase_key, name->data, name->len) == 0;
 }

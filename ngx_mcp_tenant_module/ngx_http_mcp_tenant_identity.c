@@ -310,11 +310,7 @@ ngx_http_mcp_tenant_read_headers(ngx_http_request_t *r,
         }
 
         for (known = ngx_http_mcp_tenant_headers; known->name.len; known++) {
-            if (header[i].key.len == known->name.len
-                && ngx_strncasecmp(header[i].key.data, known->name.data,
-                                   known->name.len)
-                   == 0)
-            {
+            if (ngx_http_mcp_tenant_header_is(&header[i], &known->name)) {
                 break;
             }
         }

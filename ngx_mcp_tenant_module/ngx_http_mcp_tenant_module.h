@@ -710,6 +710,10 @@ ngx_int_t ngx_http_mcp_tenant_series_next(ngx_http_mcp_tenant_series_t *s,
 
 ngx_int_t ngx_http_mcp_tenant_headers_filter(ngx_http_request_t *r);
 
+/* name: in lower case */
+ngx_uint_t ngx_http_mcp_tenant_header_is(ngx_table_elt_t *header,
+    ngx_str_t *name);
+
 
 /* upstream */
 

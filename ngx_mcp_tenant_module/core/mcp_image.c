@@ -6,13 +6,15 @@
 #include "mcp_image_layout.h"
 #include "mcp_hash.h"
 
-#include <openssl/crypto.h>
-
 #include <string.h>
 
 
 /* the golden ratio, odd: spreads what the digest's bytes differ in */
 #define MCP_IMAGE_KEY_FACTOR  0x9e3779b97f4a7c15ULL
+
+
+static bool mcp_image_digest_is(const unsigned char *stored,
+    const unsigned char *digest);
 
 
 uint64_t
@@ -288,7 +290,7 @@ mcp_image_key_find(const mcp_image_t *image,
         stored = n == MCP_IMAGE_NONE ? image->decoy
                                      : mcp_image_key(image, n)->digest;
 
-        if (CRYPTO_memcmp(stored, digest, MCP_KEY_DIGEST_LEN) == 0) {
+        if (mcp_image_digest_is(stored, digest)) {
             found = n;
         }
 
@@ -298,6 +300,28 @@ mcp_image_key_find(const mcp_image_t *image,
     }
 
     return found;
+}
+
+
+/* In constant time: volatile keeps all steps; a word each, not a byte. */
+static bool
+mcp_image_digest_is(const unsigned char *stored, const unsigned char *digest)
+{
+    size_t             i;
+    uint64_t           one[MCP_KEY_DIGEST_LEN / sizeof(uint64_t)];
+    uint64_t           two[MCP_KEY_DIGEST_LEN / sizeof(uint64_t)];
+    volatile uint64_t  differ;
+
+    memcpy(one, stored, MCP_KEY_DIGEST_LEN);
+    memcpy(two, digest, MCP_KEY_DIGEST_LEN);
+
+    differ = 0;
+
+    for (i = 0; i < MCP_KEY_DIGEST_LEN / sizeof(uint64_t); i++) {
+        differ |= one[i] ^ two[i];
+    }
+
+    return differ == 0;
 }
 
 
