@@ -17,6 +17,7 @@ static mcp_reason_e ngx_http_mcp_tenant_server_active(
     ngx_http_mcp_tenant_ctx_t *ctx);
 static ngx_uint_t ngx_http_mcp_tenant_origin_allowed(
     ngx_http_mcp_tenant_ctx_t *ctx);
+static ngx_uint_t ngx_http_mcp_tenant_is_modern(ngx_str_t *version);
 static ngx_uint_t ngx_http_mcp_tenant_is_json(ngx_str_t *type);
 static ngx_uint_t ngx_http_mcp_tenant_wants_body(ngx_http_request_t *r,
     ngx_http_mcp_tenant_ctx_t *ctx);
@@ -60,6 +61,8 @@ ngx_http_mcp_tenant_access_handler(ngx_http_request_t *r)
     if (reason != MCP_REASON_OK) {
         return ngx_http_mcp_tenant_refuse(r, ctx, reason);
     }
+
+    ctx->modern = ngx_http_mcp_tenant_is_modern(&ctx->mcp_version);
 
     /* read before the ladder goes on, so that a refusal can echo the id */
 
@@ -169,8 +172,16 @@ ngx_http_mcp_tenant_mcp(ngx_http_request_t *r, ngx_http_mcp_tenant_ctx_t *ctx,
         return reason;
     }
 
-    return body == MCP_REASON_OK ? ngx_http_mcp_tenant_server_active(ctx)
-                                 : body;
+    if (body != MCP_REASON_OK) {
+        return body;
+    }
+
+    reason = ngx_http_mcp_tenant_session_open(r, ctx);
+    if (reason != MCP_REASON_OK) {
+        return reason;
+    }
+
+    return ngx_http_mcp_tenant_server_active(ctx);
 }
 
 
@@ -179,6 +190,10 @@ ngx_http_mcp_tenant_protocol(ngx_http_request_t *r,
     ngx_http_mcp_tenant_ctx_t *ctx)
 {
     if (!(r->method & (NGX_HTTP_GET|NGX_HTTP_POST|NGX_HTTP_DELETE))) {
+        return MCP_REASON_METHOD_NOT_ALLOWED;
+    }
+
+    if (r->method != NGX_HTTP_POST && ctx->modern) {
         return MCP_REASON_METHOD_NOT_ALLOWED;
     }
 
@@ -210,6 +225,18 @@ ngx_http_mcp_tenant_protocol(ngx_http_request_t *r,
     }
 
     return MCP_REASON_OK;
+}
+
+
+/* Revisions are named by their dates. */
+static ngx_uint_t
+ngx_http_mcp_tenant_is_modern(ngx_str_t *version)
+{
+    static ngx_str_t  first = ngx_string("2026-07-28");
+
+    return version->len == first.len && version->data[4] == '-'
+           && version->data[7] == '-'
+           && ngx_memcmp(version->data, first.data, first.len) >= 0;
 }
 
 

@@ -8,6 +8,8 @@
 
 static ngx_int_t ngx_http_mcp_tenant_answer_init_peer(ngx_http_request_t *r,
     ngx_http_upstream_srv_conf_t *us);
+static ngx_int_t ngx_http_mcp_tenant_answer_session(ngx_http_request_t *r,
+    ngx_http_mcp_tenant_ctx_t *ctx);
 static ngx_int_t ngx_http_mcp_tenant_answer_process_header(
     ngx_http_request_t *r);
 static ngx_int_t ngx_http_mcp_tenant_answer_reinit_request(
@@ -91,9 +93,37 @@ ngx_http_mcp_tenant_answer_init_peer(ngx_http_request_t *r,
 
     if (mtlcf->enable && ctx && r == r->main) {
         ngx_http_mcp_tenant_answer_guard(r, ctx);
+        return ngx_http_mcp_tenant_answer_session(r, ctx);
     }
 
     return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_mcp_tenant_answer_session(ngx_http_request_t *r,
+    ngx_http_mcp_tenant_ctx_t *ctx)
+{
+    ngx_buf_t    *b;
+    ngx_chain_t   line;
+
+    if (ctx->session_id.len == 0) {
+        return NGX_OK;
+    }
+
+    b = ngx_create_temp_buf(r->pool, ngx_http_mcp_tenant_session_line_len(ctx)
+                                     + sizeof(CRLF) - 1);
+    if (b == NULL) {
+        return NGX_ERROR;
+    }
+
+    b->last = ngx_http_mcp_tenant_session_line(ctx, b->last);
+    b->last = ngx_cpymem(b->last, CRLF, sizeof(CRLF) - 1);
+
+    line.buf = b;
+    line.next = NULL;
+
+    return ngx_http_mcp_tenant_upstream_append(r, &line);
 }
 
 
@@ -154,7 +184,7 @@ ngx_http_mcp_tenant_answer_process_header(ngx_http_request_t *r)
         return NGX_HTTP_UPSTREAM_INVALID_HEADER;
     }
 
-    return rc;
+    return rc == NGX_OK ? ngx_http_mcp_tenant_session_answer(r, ctx) : rc;
 }
 
 

@@ -314,7 +314,8 @@ ngx_http_mcp_tenant_pass_headers(ngx_conf_t *cf, ngx_command_t *cmd,
         ngx_string("upgrade"), ngx_string("transfer-encoding"),
         ngx_string("content-length"), ngx_string("expect"),
         ngx_string("accept-encoding"), ngx_string("proxy-authorization"),
-        ngx_string("proxy-connection"), ngx_null_string
+        ngx_string("proxy-connection"), ngx_string("mcp-session-id"),
+        ngx_null_string
     };
 
     if (mtlcf->pass_headers == NGX_CONF_UNSET_PTR) {

@@ -26,7 +26,6 @@ static ngx_str_t  ngx_http_mcp_tenant_passed_headers[] = {
     ngx_string("mcp-method"),
     ngx_string("mcp-name"),
     ngx_string("mcp-protocol-version"),
-    ngx_string("mcp-session-id"),
     ngx_string("traceparent"),
     ngx_string("tracestate"),
     ngx_string("user-agent"),

@@ -87,6 +87,20 @@ static ngx_command_t  ngx_http_mcp_tenant_commands[] = {
       offsetof(ngx_http_mcp_tenant_main_conf_t, resolve_interval),
       &ngx_http_mcp_tenant_resolve_interval_post },
 
+    { ngx_string("mcp_tenant_session_key"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_str_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_mcp_tenant_main_conf_t, session_key),
+      NULL },
+
+    { ngx_string("mcp_tenant_session_lifetime"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_sec_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_mcp_tenant_main_conf_t, session_lifetime),
+      NULL },
+
     { ngx_string("mcp_tenant_peers"),
       NGX_HTTP_UPS_CONF|NGX_CONF_NOARGS|NGX_CONF_TAKE12,
       ngx_http_mcp_tenant_peers,
@@ -251,6 +265,7 @@ ngx_http_mcp_tenant_postconfiguration(ngx_conf_t *cf)
 
     if (ngx_http_mcp_tenant_upstream_settings(cf, mtmcf) != NGX_OK
         || ngx_http_mcp_tenant_answer_init(cf, mtmcf) != NGX_OK
+        || ngx_http_mcp_tenant_session_init(cf, mtmcf) != NGX_OK
         || ngx_http_mcp_tenant_load(cf, mtmcf) != NGX_OK
         || ngx_http_mcp_tenant_loader_init(cf, mtmcf) != NGX_OK)
     {
@@ -387,6 +402,7 @@ ngx_http_mcp_tenant_exit_process(ngx_cycle_t *cycle)
     ngx_http_mcp_tenant_identity_exit_process();
     ngx_http_mcp_tenant_body_exit_process();
     ngx_http_mcp_tenant_peers_exit_process();
+    ngx_http_mcp_tenant_session_exit_process();
     ngx_http_mcp_tenant_image_exit_process();
     ngx_http_mcp_tenant_zone_exit_process(mtmcf->shm_zone->data);
 }
@@ -411,6 +427,8 @@ ngx_http_mcp_tenant_create_main_conf(ngx_conf_t *cf)
      *     mtmcf->state = NULL;
      *     mtmcf->shm_zone = NULL;
      *     mtmcf->cluster_domain = { 0, NULL };
+     *     mtmcf->session_key = { 0, NULL };
+     *     mtmcf->session_keys = NULL;
      *     mtmcf->upstream = NULL;
      *     mtmcf->config = NULL;
      *     mtmcf->names = NULL;
@@ -422,6 +440,7 @@ ngx_http_mcp_tenant_create_main_conf(ngx_conf_t *cf)
 
     mtmcf->owner = NGX_INVALID_FILE;
     mtmcf->resolve_interval = NGX_CONF_UNSET_MSEC;
+    mtmcf->session_lifetime = NGX_CONF_UNSET;
 
     if (ngx_array_init(&mtmcf->upstream_allow, cf->pool, 4,
                        sizeof(mcp_cidr_t))
@@ -449,6 +468,7 @@ ngx_http_mcp_tenant_init_main_conf(ngx_conf_t *cf, void *conf)
     ngx_path_init_t   init;
 
     ngx_conf_init_msec_value(mtmcf->resolve_interval, 30000);
+    ngx_conf_init_value(mtmcf->session_lifetime, 7 * 24 * 60 * 60);
 
     if (mtmcf->config_file.len == 0) {
         return NGX_CONF_OK;

@@ -20,6 +20,7 @@
 #include "core/mcp_resolve.h"
 #include "core/mcp_rows.h"
 #include "core/mcp_rpc.h"
+#include "core/mcp_session.h"
 
 
 #define NGX_HTTP_MCP_TENANT_HEADERS_MAX        1000
@@ -123,6 +124,7 @@ typedef struct {
  * whose; the row outside counts requests without a tenant.  looked, watches:
  * when the loader last looked at the files, and whether it is told of changes.
  * error: of the files as they are, empty when those are served.
+ * session_keys: random, for as long as NGINX runs.
  */
 typedef struct {
     ngx_atomic_t                     epoch;
@@ -135,6 +137,7 @@ typedef struct {
     ngx_http_mcp_tenant_error_t      error;
     ngx_http_mcp_tenant_digest_t     digests[NGX_HTTP_MCP_TENANT_DIGESTS];
     ngx_http_mcp_tenant_row_t        unidentified;
+    mcp_session_keys_t               session_keys;
     mcp_processes_t                 *processes;
     mcp_rows_t                      *tables[MCP_IMAGE_ROWS_KINDS];
     mcp_limits_t                    *limits;
@@ -177,6 +180,9 @@ typedef struct {
     size_t                           zone_size;     /* as configured */
     ngx_msec_t                       resolve_interval;
     ngx_str_t                        cluster_domain;
+    ngx_str_t                        session_key;   /* file */
+    time_t                           session_lifetime;
+    mcp_session_keys_t              *session_keys;  /* NULL: of the zone */
     ngx_array_t                      upstream_allow;  /* of mcp_cidr_t */
     ngx_array_t                      upstream_names;  /* of mcp_str_t */
     ngx_array_t                      locations;
@@ -222,7 +228,9 @@ typedef struct ngx_http_mcp_tenant_loc_conf_s {
  * One per main request; it survives internal redirects.  Text lies in the
  * request, its pool or the image.  tenant, key and server are indexes into the
  * image, MCP_IMAGE_NONE when not known; tenant is set once it is proven.
- * requested_*: as the request named them, proven or not.
+ * requested_*: as the request named them, proven or not.  session_*: of the
+ * session that the request belongs to, with the server's own id;
+ * session_endpoint counts from the server's first.
  */
 typedef struct {
     ngx_http_mcp_tenant_image_t     *image;
@@ -234,6 +242,7 @@ typedef struct {
     uint32_t                         key;
     uint32_t                         server;
     const mcp_image_endpoint_t      *endpoint;
+    uint32_t                         session_endpoint;
 
     /* the proxy's own, which the guard of answers stands before */
     ngx_int_t                      (*process_header)(ngx_http_request_t *r);
@@ -260,7 +269,8 @@ typedef struct {
     ngx_str_t                        mcp_method;
     ngx_str_t                        mcp_name;
     ngx_str_t                        mcp_version;
-    ngx_str_t                        mcp_session;
+    ngx_str_t                        mcp_session;   /* as the client has it */
+    ngx_str_t                        session_id;
     ngx_str_t                        last_event_id;
 
     ngx_str_t                        rpc_id;
@@ -715,7 +725,41 @@ ngx_uint_t ngx_http_mcp_tenant_header_is(ngx_table_elt_t *header,
     ngx_str_t *name);
 
 
+/* session: what stands in for the server's session ids */
+
+/* Reads the file of keys; NGX_ERROR, with every finding logged. */
+ngx_int_t ngx_http_mcp_tenant_session_init(ngx_conf_t *cf,
+    ngx_http_mcp_tenant_main_conf_t *mtmcf);
+
+ngx_int_t ngx_http_mcp_tenant_session_init_process(ngx_cycle_t *cycle,
+    ngx_http_mcp_tenant_main_conf_t *mtmcf);
+void ngx_http_mcp_tenant_session_exit_process(void);
+
+/* Fills session_* of ctx from the client's token; a reason to refuse it. */
+mcp_reason_e ngx_http_mcp_tenant_session_open(ngx_http_request_t *r,
+    ngx_http_mcp_tenant_ctx_t *ctx);
+
+/* The line of header for the server, of as many bytes, or none. */
+size_t ngx_http_mcp_tenant_session_line_len(ngx_http_mcp_tenant_ctx_t *ctx);
+u_char *ngx_http_mcp_tenant_session_line(ngx_http_mcp_tenant_ctx_t *ctx,
+    u_char *p);
+
+/*
+ * Seals the id in the header that r->upstream got; what process_header
+ * returns.
+ */
+ngx_int_t ngx_http_mcp_tenant_session_answer(ngx_http_request_t *r,
+    ngx_http_mcp_tenant_ctx_t *ctx);
+
+
 /* upstream */
+
+/*
+ * Puts lines, which end with an empty one, behind the header that the proxy
+ * made for r->upstream.
+ */
+ngx_int_t ngx_http_mcp_tenant_upstream_append(ngx_http_request_t *r,
+    ngx_chain_t *lines);
 
 char *ngx_http_mcp_tenant_peers(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);

@@ -204,6 +204,7 @@ ngx_http_mcp_tenant_answer_headers(ngx_http_request_t *r,
 {
     static ngx_str_t  challenge = ngx_string("Bearer realm=\"mcp\"");
     static ngx_str_t  mcp_methods = ngx_string("GET, POST, DELETE");
+    static ngx_str_t  modern_methods = ngx_string("POST");
     static ngx_str_t  methods = ngx_string("GET, HEAD");
     static ngx_str_t  later = ngx_string(NGX_HTTP_MCP_TENANT_RETRY_AFTER);
 
@@ -214,9 +215,13 @@ ngx_http_mcp_tenant_answer_headers(ngx_http_request_t *r,
                                               &challenge);
 
     case NGX_HTTP_NOT_ALLOWED:
+        if (ctx->route != NGX_HTTP_MCP_TENANT_ROUTE_MCP) {
+            return ngx_http_mcp_tenant_add_header(r, "Allow", &methods);
+        }
+
         return ngx_http_mcp_tenant_add_header(r, "Allow",
-                   ctx->route == NGX_HTTP_MCP_TENANT_ROUTE_MCP ? &mcp_methods
-                                                               : &methods);
+                                              ctx->modern ? &modern_methods
+                                                          : &mcp_methods);
 
     case NGX_HTTP_SERVICE_UNAVAILABLE:
 

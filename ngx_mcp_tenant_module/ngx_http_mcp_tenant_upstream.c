@@ -265,7 +265,7 @@ ngx_http_mcp_tenant_upstream_init_peer(ngx_http_request_t *r,
     u->peer.data = peer;
     u->peer.get = ngx_http_mcp_tenant_peers_get;
     u->peer.free = ngx_http_mcp_tenant_peers_free;
-    u->peer.tries = peer->server->endpoints.count;
+    u->peer.tries = ctx->session_id.len ? 1 : peer->server->endpoints.count;
 #if (NGX_HTTP_SSL)
     u->peer.set_session = ngx_http_mcp_tenant_peers_set_session;
     u->peer.save_session = ngx_http_mcp_tenant_peers_save_session;
@@ -288,21 +288,10 @@ ngx_http_mcp_tenant_upstream_request(ngx_http_request_t *r,
     size_t                       host;
     uint32_t                     i;
     mcp_str_t                    headers, authority;
-    ngx_buf_t                   *head, *b;
-    ngx_chain_t                 *cl, *hosts, *rest;
+    ngx_buf_t                   *b;
+    ngx_chain_t                  lines[2];
     const mcp_image_t           *image;
     const mcp_image_endpoint_t  *endpoint;
-
-    cl = r->upstream->request_bufs;
-    head = cl ? cl->buf : NULL;
-
-    if (head == NULL || head->last - head->pos < 4
-        || ngx_memcmp(head->last - 4, "\r\n\r\n", 4) != 0)
-    {
-        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
-                      "\"mcp_tenant_peers\" needs \"proxy_http_version 1.1\"");
-        return NGX_ERROR;
-    }
 
     image = peer->ctx->image->image;
     headers = mcp_image_text(image, &peer->server->headers);
@@ -315,34 +304,75 @@ ngx_http_mcp_tenant_upstream_request(ngx_http_request_t *r,
         host = ngx_max(host, authority.len);
     }
 
-    ngx_http_mcp_tenant_upstream_drop_host(head);
-    head->last -= 2;
-
     /* filled in when the endpoint is chosen, anew for each one tried */
 
     peer->host = ngx_create_temp_buf(r->pool, sizeof("Host: \r\n") - 1 + host);
-    b = ngx_create_temp_buf(r->pool, headers.len + 2);
-    hosts = ngx_alloc_chain_link(r->pool);
-    rest = ngx_alloc_chain_link(r->pool);
+    b = ngx_create_temp_buf(r->pool, headers.len
+                            + ngx_http_mcp_tenant_session_line_len(peer->ctx)
+                            + sizeof(CRLF) - 1);
 
-    if (peer->host == NULL || b == NULL || hosts == NULL || rest == NULL) {
+    if (peer->host == NULL || b == NULL) {
         return NGX_ERROR;
     }
 
     b->last = ngx_cpymem(b->last, headers.data, headers.len);
-    *b->last++ = CR;
-    *b->last++ = LF;
+    b->last = ngx_http_mcp_tenant_session_line(peer->ctx, b->last);
+    b->last = ngx_cpymem(b->last, CRLF, sizeof(CRLF) - 1);
 
-    hosts->buf = peer->host;
-    hosts->next = rest;
-    rest->buf = b;
-    rest->next = cl->next;
-    cl->next = hosts;
+    lines[0].buf = peer->host;
+    lines[0].next = &lines[1];
+    lines[1].buf = b;
+    lines[1].next = NULL;
 
-    b->last_buf = head->last_buf;
-    b->last_in_chain = head->last_in_chain;
-    b->flush = head->flush;
+    if (ngx_http_mcp_tenant_upstream_append(r, lines) != NGX_OK) {
+        return NGX_ERROR;
+    }
 
+    ngx_http_mcp_tenant_upstream_drop_host(r->upstream->request_bufs->buf);
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_mcp_tenant_upstream_append(ngx_http_request_t *r,
+    ngx_chain_t *lines)
+{
+    ngx_buf_t    *head;
+    ngx_chain_t  *cl, *first, **ll, *body;
+
+    cl = r->upstream->request_bufs;
+    head = cl ? cl->buf : NULL;
+
+    if (head == NULL || head->last - head->pos < 4
+        || ngx_memcmp(head->last - 4, CRLF CRLF, 4) != 0)
+    {
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                      "\"mcp_tenant\" needs \"proxy_http_version 1.1\" and a "
+                      "body that the proxy did not make");
+        return NGX_ERROR;
+    }
+
+    first = NULL;
+
+    if (ngx_chain_add_copy(r->pool, &first, lines) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    body = cl->next;
+    cl->next = first;
+
+    for (ll = &cl->next; *ll; ll = &(*ll)->next) {
+        cl = *ll;
+    }
+
+    *ll = body;
+
+    cl->buf->last_buf = head->last_buf;
+    cl->buf->last_in_chain = head->last_in_chain;
+    cl->buf->flush = head->flush;
+
+    head->last -= sizeof(CRLF) - 1;
     head->last_buf = 0;
     head->last_in_chain = 0;
     head->flush = 0;

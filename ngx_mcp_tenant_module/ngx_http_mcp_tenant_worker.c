@@ -37,7 +37,8 @@ ngx_http_mcp_tenant_worker_init(ngx_cycle_t *cycle,
 
     if (ngx_http_mcp_tenant_zone_init_process(cycle, mtmcf->shm_zone->data)
         != NGX_OK
-        || ngx_http_mcp_tenant_image_init_process(cycle, mtmcf) != NGX_OK)
+        || ngx_http_mcp_tenant_image_init_process(cycle, mtmcf) != NGX_OK
+        || ngx_http_mcp_tenant_session_init_process(cycle, mtmcf) != NGX_OK)
     {
         return NGX_ERROR;
     }

@@ -121,6 +121,12 @@ ngx_http_mcp_tenant_zone_init(ngx_shm_zone_t *shm_zone, void *data)
 
     sh->epoch = epoch / 2;
 
+    if (mcp_session_keys_random(&sh->session_keys) != MCP_OK) {
+        ngx_log_error(NGX_LOG_EMERG, shm_zone->shm.log, 0,
+                      "no randomness for keys of sessions");
+        return NGX_ERROR;
+    }
+
     p = ngx_align_ptr(p, NGX_HTTP_MCP_TENANT_ALIGNMENT);
 
     if (mcp_processes_init(p + layout.processes, &sh->processes) != MCP_OK) {

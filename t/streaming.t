@@ -126,14 +126,15 @@ servers:
   - id: echo
     runtime: {type: remote, url: "http://127.0.0.1:$TEST_NGINX_MOCK/echo"}
 --- dialog
+    my ($token, $id) = open_session('sse');
     my $socket = send_call('sse', method => 'GET', headers => [
-        'Accept: text/event-stream', 'Mcp-Session-Id: s-1',
+        'Accept: text/event-stream', "Mcp-Session-Id: $token",
         'Last-Event-ID: 41']);
     my $got = '';
     my $seen = mock('open/g');
 
     like($seen->{head}, qr{^GET /held/g HTTP/1\.1\r\n}, 'the server sees GET');
-    like($seen->{head}, qr/^Mcp-Session-Id: s-1\r$/m, 'the session');
+    like($seen->{head}, qr/^Mcp-Session-Id: $id\r$/m, 'the session');
     like($seen->{head}, qr/^Last-Event-ID: 41\r$/m, 'where to go on');
     unlike($seen->{head}, qr/^Content-Length/mi, 'and no body');
 
@@ -172,11 +173,12 @@ servers:
   - id: echo
     runtime: {type: remote, url: "http://127.0.0.1:$TEST_NGINX_MOCK/echo"}
 --- dialog
+    my ($token, $id) = open_session('echo');
     my $head = echoed(call('echo', method => 'DELETE', headers => [
-        'Mcp-Session-Id: s-1']))->{head};
+        "Mcp-Session-Id: $token"]))->{head};
 
     like($head, qr{^DELETE /echo HTTP/1\.1\r\n}, 'the server sees DELETE');
-    like($head, qr/^Mcp-Session-Id: s-1\r$/m, 'and the session');
+    like($head, qr/^Mcp-Session-Id: $id\r$/m, 'and the session');
 
     is(call('deleted', method => 'DELETE')->{status}, 204, '204 passes');
 

@@ -128,6 +128,16 @@ static const mcp_reason_t  mcp_reasons[MCP_REASON_COUNT] = {
         "A header contradicts the body", 400,
         MCP_RPC_CODE_HEADER_MISMATCH },
 
+    [MCP_REASON_UNKNOWN_SESSION] = { "unknown_session", "unknown_session",
+        "There is no such session", 404, MCP_RPC_CODE_NOT_FOUND },
+
+    [MCP_REASON_SESSION_EXPIRED] = { "session_expired", "unknown_session",
+        "There is no such session", 404, MCP_RPC_CODE_NOT_FOUND },
+
+    [MCP_REASON_SESSION_ENDPOINT_GONE] = { "session_endpoint_gone",
+        "unknown_session", "There is no such session", 404,
+        MCP_RPC_CODE_NOT_FOUND },
+
     [MCP_REASON_TOOL_NOT_ALLOWED] = { "tool_not_allowed",
         "unknown_tool", "Unknown tool", 200, MCP_RPC_CODE_INVALID_PARAMS },
 

@@ -12,6 +12,7 @@ package McpMock;
 #                 while there is one, the next is called NAME2, and so on
 #   /endless      an event stream that never ends
 #   /control/...  for the test itself, see control()
+# Whatever the path but /raw, "initialize" opens a session.
 
 use strict;
 use warnings;
@@ -27,6 +28,8 @@ use constant ENDLESS_EVENT => 'data: ' . ('x' x 1000) . "\n\n";
 my %raw;
 my (%connections, %held, @waiting, @seen);
 my $next_id = 0;
+my $next_session = 0;
+my %listeners;
 my $watched;
 my $parent;
 
@@ -53,7 +56,7 @@ sub start {
 
 
 sub serve {
-    my %is_listener = map { $_ => 1 } @_;
+    %listeners = map { $_->sockport() => $_ } @_;
 
     $watched = IO::Select->new(@_);
 
@@ -68,7 +71,9 @@ sub serve {
             IO::Select->select($watched, IO::Select->new(@writers), undef, 5);
 
         for my $socket (@{$readable || []}) {
-            $is_listener{$socket} ? take($socket) : feed($socket);
+            my $is_listener = grep { $_ == $socket } values %listeners;
+
+            $is_listener ? take($socket) : feed($socket);
         }
 
         for my $socket (@{$writable || []}) {
@@ -250,6 +255,10 @@ sub answer {
         $connection->{then} = $raw{$1}{then};
         put($connection, $raw{$1}{send});
 
+    } elsif ($kept{body} && $kept{body} =~ /"method":"initialize"/) {
+        $kept{session} = 's-' . ++$next_session . "-$kept{port}";
+        reply($connection, \%kept, "Mcp-Session-Id: $kept{session}\r\n");
+
     } elsif ($path =~ m{^/held/(.+)}) {
         my ($name, $n) = ($1, 1);
 
@@ -278,11 +287,13 @@ sub answer {
 
 
 sub reply {
-    my ($connection, $data) = @_;
+    my ($connection, $data, $headers) = @_;
     my $body = encode_json($data);
 
+    $headers //= '';
+
     put($connection, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
-                     . 'Content-Length: ' . length($body) . "\r\n\r\n$body");
+                     . $headers . 'Content-Length: ' . length($body) . "\r\n\r\n$body");
 }
 
 
@@ -293,6 +304,7 @@ sub reply {
 # close/NAME, reset/NAME   ends it
 # gone/NAME    answers once it is closed, by whichever side; the bytes sent
 # forget/NAME  so that the name can be used again
+# deafen/PORT  closes all there is of a port, until listen/PORT
 # seen         every request but these, in order
 # seen/N       the same, once there are N of them
 # knows        all of it in words, for whoever waits in vain
@@ -306,6 +318,27 @@ sub control {
         %held = ();
         @seen = ();
         drop($_) for grep { $_ != $connection } values %connections;
+
+        reply($connection, {});
+        return;
+    }
+
+    if ($verb eq 'deafen') {
+        my $listener = delete $listeners{$name};
+
+        $watched->remove($listener);
+        close($listener);
+        drop($_) for grep { $_->{port} == $name } values %connections;
+
+        reply($connection, {});
+        return;
+    }
+
+    if ($verb eq 'listen') {
+        $listeners{$name} = IO::Socket::INET->new(
+            LocalAddr => '127.0.0.1', LocalPort => $name, Listen => 128,
+            ReuseAddr => 1) or die "listen: $!\n";
+        $watched->add($listeners{$name});
 
         reply($connection, {});
         return;

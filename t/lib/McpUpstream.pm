@@ -39,7 +39,7 @@ use McpMock;
 
 our @EXPORT = qw(
     mock_start mock free_port patience key
-    call send_call connect_to read_answer read_until echoed rpc_error is_rpc
+    call send_call open_session connect_to read_answer read_until echoed rpc_error is_rpc
     write_file error_log audit servroot state_dir nginx_pid wait_until
     command_output
 );
@@ -284,7 +284,8 @@ sub mock_start {
 
     for my $name ('MOCK', 'MOCK2') {
         my $listener = IO::Socket::INET->new(LocalAddr => '127.0.0.1',
-                                             Listen => 128)
+                                             Listen => 128,
+                                             ReuseAddr => 1)
             or die "listen: $!\n";
 
         $ENV{"TEST_NGINX_$name"} = $listener->sockport();
@@ -303,6 +304,7 @@ sub mock_start {
     }
 
     $mock_pid = McpMock::start(\@listeners, \%raw);
+    close($_) for @listeners;
 
     return $mock_port;
 }
@@ -441,6 +443,21 @@ sub call {
     $answered++;
 
     return $answer;
+}
+
+
+# Lets the mock open a session: the client's token and the server's id.
+sub open_session {
+    my ($server, %o) = @_;
+    my $answer = call($server, %o,
+        body => '{"jsonrpc":"2.0","id":0,"method":"initialize"}');
+    my $id = echoed($answer)->{session};
+    my $token = $answer->{headers}{'mcp-session-id'};
+
+    Carp::croak("no session: $answer->{status} $answer->{body}")
+        if !defined $id || !defined $token;
+
+    return ($token, $id);
 }
 
 
