@@ -138,13 +138,14 @@ ngx_http_mcp_tenant_answer_guard(ngx_http_request_t *r,
     ctx->process_header = u->process_header;
     ctx->reinit_request = u->reinit_request;
     ctx->finalize_request = u->finalize_request;
-    ctx->input_filter_init = u->input_filter_init;
+    ctx->input_filter_init = NULL;
 
     u->process_header = ngx_http_mcp_tenant_answer_process_header;
     u->reinit_request = ngx_http_mcp_tenant_answer_reinit_request;
     u->finalize_request = ngx_http_mcp_tenant_answer_finalize_request;
 
     if (u->input_filter_init && u->input_filter_ctx == r) {
+        ctx->input_filter_init = u->input_filter_init;
         u->input_filter_init = ngx_http_mcp_tenant_answer_input_filter_init;
     }
 }
@@ -184,7 +185,17 @@ ngx_http_mcp_tenant_answer_process_header(ngx_http_request_t *r)
         return NGX_HTTP_UPSTREAM_INVALID_HEADER;
     }
 
-    return rc == NGX_OK ? ngx_http_mcp_tenant_session_answer(r, ctx) : rc;
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    /* the server may ask for it, and would get round all that follows */
+
+    u->buffering = 0;
+
+    rc = ngx_http_mcp_tenant_session_answer(r, ctx);
+
+    return rc == NGX_OK ? ngx_http_mcp_tenant_filter_init(r, ctx) : rc;
 }
 
 
@@ -220,6 +231,10 @@ ngx_http_mcp_tenant_answer_input_filter_init(void *data)
 
     ctx = ngx_http_mcp_tenant_ctx_find(r);
 
+    if (ctx->filter) {
+        ngx_http_mcp_tenant_filter_restore(r, ctx->filter);
+    }
+
     rc = ctx->input_filter_init(data);
 
     ctx->input_filter = r->upstream->input_filter;
@@ -234,12 +249,21 @@ ngx_http_mcp_tenant_answer_input_filter(void *data, ssize_t bytes)
 {
     ngx_http_request_t *r = data;
 
-    ngx_int_t                   rc;
-    ngx_http_mcp_tenant_ctx_t  *ctx;
+    ngx_int_t                    rc;
+    ngx_chain_t                **end;
+    ngx_http_mcp_tenant_ctx_t   *ctx;
 
     ctx = ngx_http_mcp_tenant_ctx_find(r);
 
+    for (end = &r->upstream->out_bufs; *end; end = &(*end)->next) {
+        /* void */
+    }
+
     rc = ctx->input_filter(data, bytes);
+
+    if (ctx->filter && rc == NGX_OK) {
+        rc = ngx_http_mcp_tenant_filter_body(r, ctx->filter, end);
+    }
 
     if (r->upstream->length == 0) {
         ngx_http_mcp_tenant_limits_give(ctx);

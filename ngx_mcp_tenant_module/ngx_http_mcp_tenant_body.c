@@ -89,6 +89,7 @@ ngx_http_mcp_tenant_body_scan(ngx_http_request_t *r,
     }
 
     id = mcp_rpc_id(scanner);
+    ctx->batch = mcp_rpc_is_batch(scanner);
 
     if (id.len
         && ngx_http_mcp_tenant_body_keep(r->pool, &ctx->rpc_id, &id) != NGX_OK)
@@ -101,7 +102,7 @@ ngx_http_mcp_tenant_body_scan(ngx_http_request_t *r,
     case MCP_RPC_DONE:
     case MCP_RPC_STOPPED:
 
-        if (mcp_rpc_is_batch(scanner) && scan.reason == MCP_REASON_OK
+        if (ctx->batch && scan.reason == MCP_REASON_OK
             && (ctx->modern || ctx->mcp_method.data))
         {
             return MCP_REASON_INVALID_MESSAGE;

@@ -12,6 +12,7 @@
 #include <ngx_http.h>
 
 #include "core/mcp_config.h"
+#include "core/mcp_filter.h"
 #include "core/mcp_image.h"
 #include "core/mcp_key.h"
 #include "core/mcp_limit.h"
@@ -224,6 +225,9 @@ typedef struct ngx_http_mcp_tenant_loc_conf_s {
 } ngx_http_mcp_tenant_loc_conf_t;
 
 
+typedef struct ngx_http_mcp_tenant_filter_s  ngx_http_mcp_tenant_filter_t;
+
+
 /*
  * One per main request; it survives internal redirects.  Text lies in the
  * request, its pool or the image.  tenant, key and server are indexes into the
@@ -251,6 +255,8 @@ typedef struct {
                                         ngx_int_t rc);
     ngx_int_t                      (*input_filter_init)(void *data);
     ngx_int_t                      (*input_filter)(void *data, ssize_t bytes);
+
+    ngx_http_mcp_tenant_filter_t    *filter;        /* NULL: none */
 
     ngx_queue_t                      queue;         /* of the worker */
     ngx_http_request_t              *request;
@@ -280,6 +286,7 @@ typedef struct {
 
     unsigned                         identified:1;
     unsigned                         modern:1;
+    unsigned                         batch:1;
     unsigned                         stream:1;
     unsigned                         waiting_body:1;
     unsigned                         body_done:1;
@@ -796,6 +803,27 @@ ngx_int_t ngx_http_mcp_tenant_answer_init(ngx_conf_t *cf,
 /* Guards the answer that r->upstream will get. */
 void ngx_http_mcp_tenant_answer_guard(ngx_http_request_t *r,
     ngx_http_mcp_tenant_ctx_t *ctx);
+
+
+/* filter: lists in answers */
+
+/*
+ * Sets ctx->filter when the answer whose header r->upstream got may hold a
+ * list that rules apply to; what process_header returns.
+ */
+ngx_int_t ngx_http_mcp_tenant_filter_init(ngx_http_request_t *r,
+    ngx_http_mcp_tenant_ctx_t *ctx);
+
+/* Gives the proxy the length of the answer, which the client is not told. */
+void ngx_http_mcp_tenant_filter_restore(ngx_http_request_t *r,
+    ngx_http_mcp_tenant_filter_t *f);
+
+/*
+ * Puts what may pass in place of the chain *from, the end of
+ * r->upstream->out_bufs.
+ */
+ngx_int_t ngx_http_mcp_tenant_filter_body(ngx_http_request_t *r,
+    ngx_http_mcp_tenant_filter_t *f, ngx_chain_t **from);
 
 
 /* variables */
