@@ -108,6 +108,14 @@ ngx_http_mcp_tenant_body_scan(ngx_http_request_t *r,
             return MCP_REASON_INVALID_MESSAGE;
         }
 
+        /* one request would be many calls of a tool, and count as one */
+
+        if (ctx->batch && scan.reason == MCP_REASON_OK
+            && ctx->tool_limit != MCP_IMAGE_NONE)
+        {
+            return MCP_REASON_INVALID_MESSAGE;
+        }
+
         return scan.reason;
 
     case MCP_RPC_INVALID:
@@ -335,11 +343,15 @@ ngx_http_mcp_tenant_body_name(ngx_http_request_t *r, ngx_str_t *header,
 }
 
 
-/* What the scanner does not tell of, the policy denies where it matters. */
+/*
+ * Also notes whose limit a call counts in.  What the scanner does not tell of,
+ * the policy denies where it matters.
+ */
 static mcp_reason_e
 ngx_http_mcp_tenant_body_policy(ngx_http_mcp_tenant_scan_t *scan,
     const mcp_rpc_message_t *message)
 {
+    uint32_t              limit;
     mcp_policy_request_t  request;
 
     if (scan->policy.server == NULL || message->kind == MCP_RPC_RESPONSE) {
@@ -352,6 +364,15 @@ ngx_http_mcp_tenant_body_policy(ngx_http_mcp_tenant_scan_t *scan,
                                          message->method.len);
     request.name = message->name;
     request.uri = message->uri;
+
+    if (message->name.data && ngx_strcmp(request.label, "tools/call") == 0) {
+        limit = mcp_policy_tool_limit(&scan->policy, message->name.data,
+                                      message->name.len);
+
+        if (limit != MCP_IMAGE_NONE) {
+            scan->ctx->tool_limit = limit;
+        }
+    }
 
     switch (mcp_policy_judge(&scan->policy, &request)) {
 

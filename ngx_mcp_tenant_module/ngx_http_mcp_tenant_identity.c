@@ -131,6 +131,7 @@ ngx_http_mcp_tenant_ctx(ngx_http_request_t *r)
     ctx->tenant = MCP_IMAGE_NONE;
     ctx->key = MCP_IMAGE_NONE;
     ctx->server = MCP_IMAGE_NONE;
+    ctx->tool_limit = MCP_IMAGE_NONE;
 
     cln->handler = ngx_http_mcp_tenant_ctx_cleanup;
 

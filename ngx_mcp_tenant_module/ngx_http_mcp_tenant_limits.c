@@ -1,5 +1,5 @@
 /*
- * Quotas: rate and concurrency of server, key and tenant, the narrowest
+ * Quotas: rate and concurrency of tool, server, key and tenant, the narrowest
  * first.  A request takes all of them or none.
  */
 
@@ -115,14 +115,23 @@ static ngx_uint_t
 ngx_http_mcp_tenant_scopes(ngx_http_mcp_tenant_ctx_t *ctx,
     ngx_http_mcp_tenant_scope_t *scopes)
 {
-    ngx_uint_t                 n;
-    const mcp_image_t         *image;
-    const mcp_image_key_t     *key;
-    const mcp_image_tenant_t  *tenant;
-    const mcp_image_server_t  *server;
+    ngx_uint_t                     n;
+    const mcp_image_t             *image;
+    const mcp_image_key_t         *key;
+    const mcp_image_tenant_t      *tenant;
+    const mcp_image_server_t      *server;
+    const mcp_image_tool_limit_t  *tool;
 
     image = ctx->image->image;
     n = 0;
+
+    if (ctx->tool_limit != MCP_IMAGE_NONE) {
+        tool = mcp_image_tool_limit(image, ctx->tool_limit);
+
+        scopes[n].name = "tool";
+        scopes[n].quotas = &tool->quotas;
+        scopes[n++].limits = &tool->limits;
+    }
 
     server = mcp_image_server(image, ctx->server);
 

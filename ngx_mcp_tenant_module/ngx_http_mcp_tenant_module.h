@@ -27,8 +27,8 @@
 #define NGX_HTTP_MCP_TENANT_HEADERS_MAX        1000
 #define NGX_HTTP_MCP_TENANT_HEADERS_MAX_BYTES  32768
 
-/* server, key and tenant */
-#define NGX_HTTP_MCP_TENANT_SCOPES             3
+/* tool, server, key and tenant */
+#define NGX_HTTP_MCP_TENANT_SCOPES             4
 
 /* as much of a message as the zone keeps, and for how many images a digest */
 #define NGX_HTTP_MCP_TENANT_ERROR_BYTES        512
@@ -232,6 +232,7 @@ typedef struct ngx_http_mcp_tenant_filter_s  ngx_http_mcp_tenant_filter_t;
  * One per main request; it survives internal redirects.  Text lies in the
  * request, its pool or the image.  tenant, key and server are indexes into the
  * image, MCP_IMAGE_NONE when not known; tenant is set once it is proven.
+ * tool_limit: of the tool that is called, MCP_IMAGE_NONE for none.
  * requested_*: as the request named them, proven or not.  session_*: of the
  * session that the request belongs to, with the server's own id;
  * session_endpoint counts from the server's first.
@@ -245,6 +246,7 @@ typedef struct {
     uint32_t                         tenant;
     uint32_t                         key;
     uint32_t                         server;
+    uint32_t                         tool_limit;
     const mcp_image_endpoint_t      *endpoint;
     uint32_t                         session_endpoint;
 
@@ -574,7 +576,7 @@ ngx_int_t ngx_http_mcp_tenant_access_handler(ngx_http_request_t *r);
 
 /* limits */
 
-/* Takes the slots and tokens of server, key and tenant, all or none. */
+/* Takes the slots and tokens of tool, server, key and tenant, all or none. */
 mcp_reason_e ngx_http_mcp_tenant_limits_take(ngx_http_request_t *r,
     ngx_http_mcp_tenant_ctx_t *ctx);
 

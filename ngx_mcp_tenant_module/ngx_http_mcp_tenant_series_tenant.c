@@ -41,6 +41,17 @@ static void ngx_http_mcp_tenant_metric_server_in_flight(
     ngx_http_mcp_tenant_series_t *s, uint32_t n);
 static void ngx_http_mcp_tenant_metric_server_limit(
     ngx_http_mcp_tenant_series_t *s, uint32_t n);
+static void ngx_http_mcp_tenant_metric_tools_in_flight(
+    ngx_http_mcp_tenant_series_t *s, uint32_t n);
+static void ngx_http_mcp_tenant_metric_tools_limit(
+    ngx_http_mcp_tenant_series_t *s, uint32_t n);
+static void ngx_http_mcp_tenant_metric_tools(ngx_http_mcp_tenant_series_t *s,
+    uint32_t n, uint32_t (*value)(ngx_http_mcp_tenant_series_t *s,
+    const mcp_image_tool_limit_t *tool));
+static uint32_t ngx_http_mcp_tenant_tool_in_flight(
+    ngx_http_mcp_tenant_series_t *s, const mcp_image_tool_limit_t *tool);
+static uint32_t ngx_http_mcp_tenant_tool_limit(
+    ngx_http_mcp_tenant_series_t *s, const mcp_image_tool_limit_t *tool);
 
 
 const ngx_http_mcp_tenant_metric_t  ngx_http_mcp_tenant_tenant_metrics[] = {
@@ -127,6 +138,18 @@ const ngx_http_mcp_tenant_metric_t  ngx_http_mcp_tenant_tenant_metrics[] = {
       "The server's max_concurrent_requests.",
       NGX_HTTP_MCP_TENANT_UNIT_SERVER,
       ngx_http_mcp_tenant_metric_server_limit,
+      0 },
+
+    { "nginx_mcp_tenant_tool_requests_in_flight", "gauge",
+      "Calls that hold a slot of a limit of tools.",
+      NGX_HTTP_MCP_TENANT_UNIT_SERVER,
+      ngx_http_mcp_tenant_metric_tools_in_flight,
+      0 },
+
+    { "nginx_mcp_tenant_tool_concurrent_requests_limit", "gauge",
+      "The max_concurrent_requests of a limit of tools.",
+      NGX_HTTP_MCP_TENANT_UNIT_SERVER,
+      ngx_http_mcp_tenant_metric_tools_limit,
       0 },
 
     { NULL, NULL, NULL, 0, NULL, 0 }
@@ -455,4 +478,82 @@ ngx_http_mcp_tenant_metric_server_limit(ngx_http_mcp_tenant_series_t *s,
             tenant.data, id.len, id.data,
             server->quotas.max_concurrent_requests);
     }
+}
+
+
+static void
+ngx_http_mcp_tenant_metric_tools_in_flight(ngx_http_mcp_tenant_series_t *s,
+    uint32_t n)
+{
+    ngx_http_mcp_tenant_metric_tools(s, n, ngx_http_mcp_tenant_tool_in_flight);
+}
+
+
+static void
+ngx_http_mcp_tenant_metric_tools_limit(ngx_http_mcp_tenant_series_t *s,
+    uint32_t n)
+{
+    ngx_http_mcp_tenant_metric_tools(s, n, ngx_http_mcp_tenant_tool_limit);
+}
+
+
+/* Patterns may hold what the text of metrics must have escaped. */
+static void
+ngx_http_mcp_tenant_metric_tools(ngx_http_mcp_tenant_series_t *s, uint32_t n,
+    uint32_t (*value)(ngx_http_mcp_tenant_series_t *s,
+    const mcp_image_tool_limit_t *tool))
+{
+    size_t                         k;
+    u_char                         escaped[2 * MCP_RULES_NAME_MAX_LEN], *p;
+    uint32_t                       i;
+    mcp_str_t                      id, tenant, match;
+    const mcp_image_server_t      *server;
+    const mcp_image_tool_limit_t  *tool;
+
+    server = ngx_http_mcp_tenant_series_server(s, n, &tenant, &id);
+
+    for (i = 0; i < server->tool_limits.count; i++) {
+
+        tool = mcp_image_tool_limit(s->image->image,
+                                    server->tool_limits.first + i);
+
+        if (tool->quotas.max_concurrent_requests == 0
+            || tool->limits.requests == MCP_IMAGE_NONE)
+        {
+            continue;
+        }
+
+        match = mcp_image_text(s->image->image, &tool->match);
+        p = escaped;
+
+        for (k = 0; k < ngx_min(match.len, MCP_RULES_NAME_MAX_LEN); k++) {
+
+            if (match.data[k] == '"' || match.data[k] == '\\') {
+                *p++ = '\\';
+            }
+
+            *p++ = match.data[k];
+        }
+
+        ngx_http_mcp_tenant_series(s,
+            "%s{tenant=\"%*s\",server=\"%*s\",match=\"%*s\"} %uD\n", s->name,
+            tenant.len, tenant.data, id.len, id.data,
+            (size_t) (p - escaped), escaped, value(s, tool));
+    }
+}
+
+
+static uint32_t
+ngx_http_mcp_tenant_tool_in_flight(ngx_http_mcp_tenant_series_t *s,
+    const mcp_image_tool_limit_t *tool)
+{
+    return mcp_limit_in_use(s->sh->limits, tool->limits.requests);
+}
+
+
+static uint32_t
+ngx_http_mcp_tenant_tool_limit(ngx_http_mcp_tenant_series_t *s,
+    const mcp_image_tool_limit_t *tool)
+{
+    return tool->quotas.max_concurrent_requests;
 }
