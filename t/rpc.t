@@ -278,7 +278,7 @@ qr/\A(a POST \/one\n){2,3}\z/
 
 === a batch is judged message by message
 --- catalog_a eval
-$::policy
+$::policy =~ s{/one"}{/json/one"}r
 --- tenants
 tenants:
   - id: a
@@ -296,10 +296,10 @@ $::head
 --- error_code eval
 [200, 200, 200, 400, 400, 400]
 --- response_body_like eval
-['^a POST /one$', '"id":null,.*"unknown_tool"', '"id":null,.*"unknown_tool"',
- map { '"invalid_message"' } 1 .. 3]
+['a POST /json/one"', '"id":null,.*"unknown_tool"',
+ '"id":null,.*"unknown_tool"', map { '"invalid_message"' } 1 .. 3]
 --- upstream
-a POST /one
+a POST /json/one
 --- audit
 method=ping decision=allow reason=ok
 method=ping decision=deny reason=tool_not_allowed
@@ -603,7 +603,7 @@ main::heads('Mcp-Name: echo', 'Mcp-Name: drop', 'Mcp-Method: ping',
 
 === under a policy, an unknown method is denied
 --- catalog_a eval
-$::policy
+$::policy =~ s{/one"}{/json/one"}r
 --- tenants
 tenants:
   - id: a
@@ -622,10 +622,10 @@ $::head
 [(map { 200 } 1 .. 5), 404, 200, 200, 200, 200]
 --- response_body_like eval
 my $no = qr/"id":1,.*:-32601,"message":"Method not found",.*"unknown_method"/;
-[$no, $no, $no, $no, $no, $no, '^a POST', '^a POST', '"id":null,.*-32601',
- '^a POST']
+[$no, $no, $no, $no, $no, $no, 'a POST', 'a POST', '"id":null,.*-32601',
+ 'a POST']
 --- upstream eval
-"a POST /one\n" x 3
+"a POST /json/one\n" x 3
 --- audit
 method=other decision=deny reason=rpc_method_not_allowed status=200
 method=other decision=deny reason=rpc_method_not_allowed status=200

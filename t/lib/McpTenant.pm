@@ -266,6 +266,12 @@ sub http_config {
         access_log  <root>/logs/upstream.log  seen_a;
         client_max_body_size  0;
         location / { return  200  "a \$request_method \$request_uri\\n"; }
+
+        # where answers are looked into
+        location /json/ {
+            default_type  application/json;
+            return        200  '{"seen": "a \$request_method \$request_uri"}';
+        }
     }
 
     server {
