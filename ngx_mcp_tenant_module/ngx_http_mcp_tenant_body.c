@@ -32,6 +32,8 @@ static ngx_int_t ngx_http_mcp_tenant_body_name(ngx_http_request_t *r,
     ngx_str_t *header, ngx_str_t *ret_name);
 static mcp_reason_e ngx_http_mcp_tenant_body_policy(
     ngx_http_mcp_tenant_scan_t *scan, const mcp_rpc_message_t *message);
+static mcp_reason_e ngx_http_mcp_tenant_body_denied(
+    const mcp_policy_request_t *request);
 static ngx_int_t ngx_http_mcp_tenant_body_keep(ngx_pool_t *pool,
     ngx_str_t *ret_text, const mcp_str_t *text);
 
@@ -380,11 +382,30 @@ ngx_http_mcp_tenant_body_policy(ngx_http_mcp_tenant_scan_t *scan,
         return MCP_REASON_OK;
 
     case MCP_POLICY_DENIED:
-        return MCP_REASON_TOOL_NOT_ALLOWED;
+        return ngx_http_mcp_tenant_body_denied(&request);
 
     default: /* MCP_POLICY_NO_METHOD */
         return MCP_REASON_RPC_METHOD_NOT_ALLOWED;
     }
+}
+
+
+/* Of what kind the thing is that there is not. */
+static mcp_reason_e
+ngx_http_mcp_tenant_body_denied(const mcp_policy_request_t *request)
+{
+    if (ngx_strcmp(request->label, "tools/call") == 0) {
+        return MCP_REASON_TOOL_NOT_ALLOWED;
+    }
+
+    if (ngx_strcmp(request->label, "prompts/get") == 0
+        || (request->ref_type.data
+            && ngx_http_mcp_tenant_str_is(&request->ref_type, "ref/prompt")))
+    {
+        return MCP_REASON_PROMPT_NOT_ALLOWED;
+    }
+
+    return MCP_REASON_RESOURCE_NOT_ALLOWED;
 }
 
 

@@ -99,6 +99,8 @@ ngx_http_mcp_tenant_limits_take(ngx_http_request_t *r,
         }
 
         ctx->limit_status = NGX_HTTP_MCP_TENANT_LIMIT_REJECTED;
+        ctx->retry_after = reason == MCP_REASON_RATE_LIMITED
+                           ? (policy.rate.next_ns + 999999) / 1000000 : 1000;
     }
 
     if (ngx_http_mcp_tenant_limit_headers(r, &policy, reason) != NGX_OK) {

@@ -27,6 +27,13 @@ static ngx_conf_enum_t  ngx_http_mcp_tenant_log_levels[] = {
 };
 
 
+static ngx_conf_enum_t  ngx_http_mcp_tenant_quota_errors[] = {
+    { ngx_string("http"), NGX_HTTP_MCP_TENANT_QUOTA_HTTP },
+    { ngx_string("jsonrpc"), NGX_HTTP_MCP_TENANT_QUOTA_JSONRPC },
+    { ngx_null_string, 0 }
+};
+
+
 static ngx_conf_num_bounds_t  ngx_http_mcp_tenant_status_bounds = {
     ngx_conf_check_num_bounds, 400, 599
 };
@@ -170,6 +177,13 @@ static ngx_command_t  ngx_http_mcp_tenant_commands[] = {
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_mcp_tenant_loc_conf_t, status_code),
       &ngx_http_mcp_tenant_status_bounds },
+
+    { ngx_string("mcp_tenant_quota_error"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_enum_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_mcp_tenant_loc_conf_t, quota_error),
+      &ngx_http_mcp_tenant_quota_errors },
 
     { ngx_string("mcp_tenant_endpoint"),
       NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
@@ -553,6 +567,7 @@ ngx_http_mcp_tenant_create_loc_conf(ngx_conf_t *cf)
     mtlcf->dry_run = NGX_CONF_UNSET;
     mtlcf->log_level = NGX_CONF_UNSET_UINT;
     mtlcf->status_code = NGX_CONF_UNSET_UINT;
+    mtlcf->quota_error = NGX_CONF_UNSET_UINT;
     mtlcf->from = NGX_CONF_UNSET_PTR;
     mtlcf->pass_headers = NGX_CONF_UNSET_PTR;
 
@@ -578,6 +593,8 @@ ngx_http_mcp_tenant_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_uint_value(conf->log_level, prev->log_level, NGX_LOG_ERR);
     ngx_conf_merge_uint_value(conf->status_code, prev->status_code,
                               NGX_HTTP_TOO_MANY_REQUESTS);
+    ngx_conf_merge_uint_value(conf->quota_error, prev->quota_error,
+                              NGX_HTTP_MCP_TENANT_QUOTA_HTTP);
     ngx_conf_merge_str_value(conf->prefix, prev->prefix, "");
     ngx_conf_merge_ptr_value(conf->from, prev->from, NULL);
     ngx_conf_merge_ptr_value(conf->pass_headers, prev->pass_headers, NULL);

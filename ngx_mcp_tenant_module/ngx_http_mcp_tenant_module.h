@@ -41,6 +41,9 @@
 #define NGX_HTTP_MCP_TENANT_OUTCOMES           2
 #define NGX_HTTP_MCP_TENANT_DURATIONS          11
 
+#define NGX_HTTP_MCP_TENANT_QUOTA_HTTP     0
+#define NGX_HTTP_MCP_TENANT_QUOTA_JSONRPC  1
+
 #define NGX_HTTP_MCP_TENANT_AUTH_OFF     0
 #define NGX_HTTP_MCP_TENANT_AUTH_ON      1
 
@@ -218,6 +221,7 @@ typedef struct ngx_http_mcp_tenant_loc_conf_s {
     ngx_flag_t                       dry_run;
     ngx_uint_t                       log_level;
     ngx_uint_t                       status_code;
+    ngx_uint_t                       quota_error;
     ngx_str_t                        prefix;
     ngx_http_complex_value_t        *from;
     ngx_array_t                     *pass_headers;  /* of ngx_str_t */
@@ -267,6 +271,7 @@ typedef struct {
     uint32_t                         slots[NGX_HTTP_MCP_TENANT_SCOPES];
     ngx_uint_t                       nslots;
     ngx_http_mcp_tenant_limit_e      limit_status;
+    ngx_msec_t                       retry_after;   /* 0: not known */
 
     ngx_str_t                        requested_tenant;
     ngx_str_t                        requested_server;

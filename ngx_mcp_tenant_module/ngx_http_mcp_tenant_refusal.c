@@ -10,6 +10,9 @@
 
 #define NGX_HTTP_MCP_TENANT_RETRY_AFTER  "5"
 
+/* "Resource not found" up to 2025-11-25; later ones must not send it */
+#define NGX_HTTP_MCP_TENANT_LEGACY_NOT_FOUND  -32002
+
 
 typedef struct {
     ngx_uint_t    status;
@@ -17,6 +20,12 @@ typedef struct {
 } ngx_http_mcp_tenant_status_reason_t;
 
 
+static ngx_uint_t ngx_http_mcp_tenant_is_limited(
+    ngx_http_mcp_tenant_ctx_t *ctx);
+static ngx_uint_t ngx_http_mcp_tenant_limited_status(ngx_http_request_t *r,
+    ngx_http_mcp_tenant_ctx_t *ctx);
+static ngx_uint_t ngx_http_mcp_tenant_is_request(
+    ngx_http_mcp_tenant_ctx_t *ctx);
 static mcp_reason_e ngx_http_mcp_tenant_reason_of_status(ngx_uint_t status);
 static ngx_int_t ngx_http_mcp_tenant_answer(ngx_http_request_t *r,
     ngx_http_mcp_tenant_ctx_t *ctx, ngx_uint_t status);
@@ -50,25 +59,22 @@ ngx_int_t
 ngx_http_mcp_tenant_refuse(ngx_http_request_t *r,
     ngx_http_mcp_tenant_ctx_t *ctx, mcp_reason_e reason)
 {
-    ngx_uint_t                       status;
-    const mcp_reason_t              *text;
-    ngx_http_mcp_tenant_loc_conf_t  *mtlcf;
+    ngx_uint_t           status;
+    const mcp_reason_t  *text;
 
     text = mcp_reason(reason);
     status = text->status;
+
+    ctx->reason = reason;
 
     /* 2026-07-28 wants 404; to older clients that ends the session */
 
     if (reason == MCP_REASON_RPC_METHOD_NOT_ALLOWED && ctx->modern) {
         status = NGX_HTTP_NOT_FOUND;
-    }
 
-    if (ctx->limit_status == NGX_HTTP_MCP_TENANT_LIMIT_REJECTED) {
-        mtlcf = ngx_http_get_module_loc_conf(r, ngx_http_mcp_tenant_module);
-        status = mtlcf->status_code;
+    } else if (ngx_http_mcp_tenant_is_limited(ctx)) {
+        status = ngx_http_mcp_tenant_limited_status(r, ctx);
     }
-
-    ctx->reason = reason;
 
     ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
                   "request refused: %s", text->word);
@@ -80,6 +86,52 @@ ngx_http_mcp_tenant_refuse(ngx_http_request_t *r,
     ngx_http_finalize_request(r, ngx_http_mcp_tenant_answer(r, ctx, status));
 
     return NGX_DONE;
+}
+
+
+/* Whether it is a limit of the tenant that was met. */
+static ngx_uint_t
+ngx_http_mcp_tenant_is_limited(ngx_http_mcp_tenant_ctx_t *ctx)
+{
+    return ctx->limit_status == NGX_HTTP_MCP_TENANT_LIMIT_REJECTED
+           || ctx->reason == MCP_REASON_SERVER_QUOTA_EXCEEDED;
+}
+
+
+/*
+ * A client that asks which revisions there are takes 429 for "not this one",
+ * and goes on with an older one, as with any JSON-RPC error in 200; it waits
+ * when the server is not available.
+ */
+static ngx_uint_t
+ngx_http_mcp_tenant_limited_status(ngx_http_request_t *r,
+    ngx_http_mcp_tenant_ctx_t *ctx)
+{
+    ngx_http_mcp_tenant_loc_conf_t  *mtlcf;
+
+    mtlcf = ngx_http_get_module_loc_conf(r, ngx_http_mcp_tenant_module);
+
+    if (ctx->rpc_label && ngx_strcmp(ctx->rpc_label, "server/discover") == 0) {
+        return NGX_HTTP_SERVICE_UNAVAILABLE;
+    }
+
+    if (mtlcf->quota_error == NGX_HTTP_MCP_TENANT_QUOTA_JSONRPC
+        && ngx_http_mcp_tenant_is_request(ctx))
+    {
+        return NGX_HTTP_OK;
+    }
+
+    return ctx->limit_status == NGX_HTTP_MCP_TENANT_LIMIT_REJECTED
+           ? mtlcf->status_code : NGX_HTTP_TOO_MANY_REQUESTS;
+}
+
+
+/* Whether there is someone who waits for a JSON-RPC answer. */
+static ngx_uint_t
+ngx_http_mcp_tenant_is_request(ngx_http_mcp_tenant_ctx_t *ctx)
+{
+    return ctx->rpc_id.len && ctx->rpc_label
+           && ngx_strcmp(ctx->rpc_label, "response") != 0;
 }
 
 
@@ -179,6 +231,18 @@ ngx_http_mcp_tenant_answer(ngx_http_request_t *r,
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
+    /* what nobody waits for has no answer */
+
+    if (ctx->body_done && ngx_http_mcp_tenant_is_limited(ctx)
+        && !ngx_http_mcp_tenant_is_request(ctx))
+    {
+        r->headers_out.status = status;
+        r->headers_out.content_length_n = 0;
+        r->header_only = 1;
+
+        return ngx_http_send_header(r);
+    }
+
     ngx_http_mcp_tenant_out_init(&out, r->pool);
 
     if (ctx->route == NGX_HTTP_MCP_TENANT_ROUTE_MCP) {
@@ -243,24 +307,40 @@ static ngx_int_t
 ngx_http_mcp_tenant_rpc_body(ngx_http_mcp_tenant_ctx_t *ctx,
     const mcp_reason_t *reason, ngx_http_mcp_tenant_out_t *out)
 {
+    int         code;
     json_t     *json;
-    ngx_str_t   id;
+    ngx_str_t   id, *name;
 
     static ngx_str_t  null_id = ngx_string("null");
 
     /* the id is echoed as it stood: 1.0 and 1 are different ids */
 
     id = ctx->rpc_id.len ? ctx->rpc_id : null_id;
+    name = &ctx->rpc_name;
+    code = reason->rpc_code;
 
-    json = json_pack("{s:i, s:s, s:{s:s}}",
-                     "code", (int) reason->rpc_code,
+    if (ctx->reason == MCP_REASON_RESOURCE_NOT_ALLOWED && !ctx->modern) {
+        code = NGX_HTTP_MCP_TENANT_LEGACY_NOT_FOUND;
+    }
+
+    json = json_pack("{s:i, s:s, s:{s:s}}", "code", code,
                      "message", reason->title,
                      "data", "reason", reason->public_word);
 
-    if (ctx->reason == MCP_REASON_TOOL_NOT_ALLOWED) {
+    if (name->data
+        && (ctx->reason == MCP_REASON_TOOL_NOT_ALLOWED
+            || ctx->reason == MCP_REASON_PROMPT_NOT_ALLOWED
+            || ctx->reason == MCP_REASON_RESOURCE_NOT_ALLOWED))
+    {
         (void) json_object_set_new(json, "message",
-                   json_sprintf("%s: %.*s", reason->title,
-                                (int) ctx->rpc_name.len, ctx->rpc_name.data));
+                   json_sprintf("%s: %.*s", reason->title, (int) name->len,
+                                name->data));
+    }
+
+    if (ctx->retry_after) {
+        (void) json_object_set_new(json_object_get(json, "data"),
+                   "retryAfterMs",
+                   json_integer((json_int_t) ctx->retry_after));
     }
 
     if (ngx_http_mcp_tenant_out_text(out, "{\"jsonrpc\":\"2.0\",\"id\":")

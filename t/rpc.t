@@ -546,10 +546,12 @@ $::head
 --- error_code eval
 main::each_of(11, 200)
 --- response_body_like eval
-my $denied = '"code":-32602,.*"unknown_tool"';
+my $tool = '"code":-32602,"message":"Unknown tool: .*"unknown_tool"';
+my $denied = '"code":-32002,"message":"Resource not found.*unknown_resource';
+my $prompt = '"code":-32602,"message":"Unknown prompt: hidden.*unknown_prompt';
 my $method = '"code":-32601,.*"unknown_method"';
 my $passed = '^a POST /one$';
-[$passed, $denied, $passed, $denied, $denied, $passed, ($denied) x 3,
+[$passed, $tool, $passed, $denied, $denied, $passed, $prompt, ($denied) x 2,
  $method, $method]
 --- upstream eval
 "a POST /one\n" x 3

@@ -141,6 +141,14 @@ static const mcp_reason_t  mcp_reasons[MCP_REASON_COUNT] = {
     [MCP_REASON_TOOL_NOT_ALLOWED] = { "tool_not_allowed",
         "unknown_tool", "Unknown tool", 200, MCP_RPC_CODE_INVALID_PARAMS },
 
+    [MCP_REASON_PROMPT_NOT_ALLOWED] = { "prompt_not_allowed",
+        "unknown_prompt", "Unknown prompt", 200,
+        MCP_RPC_CODE_INVALID_PARAMS },
+
+    [MCP_REASON_RESOURCE_NOT_ALLOWED] = { "resource_not_allowed",
+        "unknown_resource", "Resource not found", 200,
+        MCP_RPC_CODE_INVALID_PARAMS },
+
     [MCP_REASON_RPC_METHOD_NOT_ALLOWED] = { "rpc_method_not_allowed",
         "unknown_method", "Method not found", 200,
         MCP_RPC_CODE_UNKNOWN_METHOD },
