@@ -15,8 +15,6 @@ static mcp_reason_e ngx_http_mcp_tenant_protocol(ngx_http_request_t *r,
     ngx_http_mcp_tenant_ctx_t *ctx);
 static mcp_reason_e ngx_http_mcp_tenant_server_active(
     ngx_http_mcp_tenant_ctx_t *ctx);
-static ngx_uint_t ngx_http_mcp_tenant_origin_allowed(
-    ngx_http_mcp_tenant_ctx_t *ctx);
 static ngx_uint_t ngx_http_mcp_tenant_is_modern(ngx_str_t *version);
 static ngx_uint_t ngx_http_mcp_tenant_is_json(ngx_str_t *type);
 static ngx_uint_t ngx_http_mcp_tenant_wants_body(ngx_http_request_t *r,
@@ -102,6 +100,10 @@ ngx_http_mcp_tenant_ladder(ngx_http_request_t *r,
     server = ngx_http_mcp_tenant_server(ctx);
     body = ctx->body_done ? ngx_http_mcp_tenant_body_scan(r, ctx)
                           : MCP_REASON_OK;
+
+    if (!ngx_http_mcp_tenant_host_allowed(r)) {
+        return MCP_REASON_HOST_NOT_ALLOWED;
+    }
 
     if (!ngx_http_mcp_tenant_origin_allowed(ctx)) {
         return MCP_REASON_ORIGIN_NOT_ALLOWED;
@@ -307,37 +309,6 @@ ngx_http_mcp_tenant_server_active(ngx_http_mcp_tenant_ctx_t *ctx)
     default:
         return MCP_REASON_SERVER_NOT_READY;
     }
-}
-
-
-/* Programs send no Origin; a browser does, and only a known one may. */
-static ngx_uint_t
-ngx_http_mcp_tenant_origin_allowed(ngx_http_mcp_tenant_ctx_t *ctx)
-{
-    uint32_t                   i;
-    mcp_str_t                  origin;
-    const mcp_image_t         *image;
-    const mcp_image_tenant_t  *tenant;
-
-    if (ctx->origin.data == NULL) {
-        return 1;
-    }
-
-    image = ctx->image->image;
-    tenant = mcp_image_tenant(image, ctx->tenant);
-
-    for (i = 0; i < tenant->origins.count; i++) {
-
-        origin = mcp_image_string(image, &tenant->origins, i);
-
-        if (origin.len == ctx->origin.len
-            && ngx_memcmp(origin.data, ctx->origin.data, origin.len) == 0)
-        {
-            return 1;
-        }
-    }
-
-    return 0;
 }
 
 

@@ -356,6 +356,61 @@ ngx_http_mcp_tenant_pass_headers(ngx_conf_t *cf, ngx_command_t *cmd,
 
 
 char *
+ngx_http_mcp_tenant_allowed_hosts(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
+{
+    ngx_http_mcp_tenant_loc_conf_t *mtlcf = conf;
+
+    u_char      *p, *last;
+    ngx_str_t   *value, *name;
+    ngx_uint_t   i;
+
+    if (mtlcf->allowed_hosts == NGX_CONF_UNSET_PTR) {
+        mtlcf->allowed_hosts = ngx_array_create(cf->pool, 4,
+                                                sizeof(ngx_str_t));
+        if (mtlcf->allowed_hosts == NULL) {
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    value = cf->args->elts;
+
+    for (i = 1; i < cf->args->nelts; i++) {
+
+        name = ngx_array_push(mtlcf->allowed_hosts);
+        if (name == NULL) {
+            return NGX_CONF_ERROR;
+        }
+
+        *name = value[i];
+        ngx_strlow(name->data, name->data, name->len);
+
+        last = name->data + name->len;
+
+        for (p = name->data; p < last; p++) {
+            if (*p == '/' || *p == '~' || *p == '@' || *p == '?'
+                || (*p == ':' && name->data[0] != '['))
+            {
+                break;
+            }
+        }
+
+        if (name->len && p == last) {
+            continue;
+        }
+
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid host \"%V\", expected a name such as "
+                           "\"mcp.example.com\" or \"*.example.com\", without "
+                           "a scheme or a port, or \"any\"", name);
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+char *
 ngx_http_mcp_tenant_endpoint(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_mcp_tenant_loc_conf_t *mtlcf = conf;

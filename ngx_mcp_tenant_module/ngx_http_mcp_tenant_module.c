@@ -150,6 +150,13 @@ static ngx_command_t  ngx_http_mcp_tenant_commands[] = {
       0,
       NULL },
 
+    { ngx_string("mcp_tenant_allowed_hosts"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
+      ngx_http_mcp_tenant_allowed_hosts,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("mcp_tenant_upstream_verify"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_FLAG,
       ngx_conf_set_flag_slot,
@@ -280,6 +287,7 @@ ngx_http_mcp_tenant_postconfiguration(ngx_conf_t *cf)
     if (ngx_http_mcp_tenant_upstream_settings(cf, mtmcf) != NGX_OK
         || ngx_http_mcp_tenant_answer_init(cf, mtmcf) != NGX_OK
         || ngx_http_mcp_tenant_session_init(cf, mtmcf) != NGX_OK
+        || ngx_http_mcp_tenant_origin_init(cf) != NGX_OK
         || ngx_http_mcp_tenant_load(cf, mtmcf) != NGX_OK
         || ngx_http_mcp_tenant_loader_init(cf, mtmcf) != NGX_OK)
     {
@@ -535,6 +543,7 @@ ngx_http_mcp_tenant_create_srv_conf(ngx_conf_t *cf)
      * set by ngx_pcalloc():
      *
      *     mtscf->init_peer = NULL;
+     *     mtscf->names = { NULL };
      */
 
     mtscf->max_fails = 1;
@@ -570,6 +579,7 @@ ngx_http_mcp_tenant_create_loc_conf(ngx_conf_t *cf)
     mtlcf->quota_error = NGX_CONF_UNSET_UINT;
     mtlcf->from = NGX_CONF_UNSET_PTR;
     mtlcf->pass_headers = NGX_CONF_UNSET_PTR;
+    mtlcf->allowed_hosts = NGX_CONF_UNSET_PTR;
 
     return mtlcf;
 }
@@ -598,6 +608,7 @@ ngx_http_mcp_tenant_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_str_value(conf->prefix, prev->prefix, "");
     ngx_conf_merge_ptr_value(conf->from, prev->from, NULL);
     ngx_conf_merge_ptr_value(conf->pass_headers, prev->pass_headers, NULL);
+    ngx_conf_merge_ptr_value(conf->allowed_hosts, prev->allowed_hosts, NULL);
 
     if (!conf->enable
         && conf->endpoint == NGX_HTTP_MCP_TENANT_ENDPOINT_NONE)

@@ -211,6 +211,7 @@ typedef struct {
     ngx_uint_t                       max_fails;
     time_t                           fail_timeout;
     ngx_http_upstream_init_peer_pt   init_peer;     /* of a guarded block */
+    ngx_array_t                      names;         /* ngx_http_server_name_t */
 } ngx_http_mcp_tenant_srv_conf_t;
 
 
@@ -225,6 +226,7 @@ typedef struct ngx_http_mcp_tenant_loc_conf_s {
     ngx_str_t                        prefix;
     ngx_http_complex_value_t        *from;
     ngx_array_t                     *pass_headers;  /* of ngx_str_t */
+    ngx_array_t                     *allowed_hosts; /* the same */
     ngx_http_mcp_tenant_endpoint_e   endpoint;
 } ngx_http_mcp_tenant_loc_conf_t;
 
@@ -357,6 +359,8 @@ char *ngx_http_mcp_tenant_upstream_names(ngx_conf_t *cf, ngx_command_t *cmd,
 char *ngx_http_mcp_tenant_prefix(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_mcp_tenant_endpoint(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_mcp_tenant_allowed_hosts(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_mcp_tenant_pass_headers(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
@@ -561,6 +565,15 @@ void ngx_http_mcp_tenant_identity_exit_process(void);
  */
 void ngx_http_mcp_tenant_mask_keys(ngx_http_request_t *r);
 ngx_int_t ngx_http_mcp_tenant_post_read_handler(ngx_http_request_t *r);
+
+
+/* origin: what a web page may reach */
+
+/* Keeps the names of all servers, which NGINX forgets after its start. */
+ngx_int_t ngx_http_mcp_tenant_origin_init(ngx_conf_t *cf);
+
+ngx_uint_t ngx_http_mcp_tenant_origin_allowed(ngx_http_mcp_tenant_ctx_t *ctx);
+ngx_uint_t ngx_http_mcp_tenant_host_allowed(ngx_http_request_t *r);
 
 
 /* body */

@@ -376,7 +376,8 @@ sub connect_to {
 
 
 # Sends a request for a server and returns the socket.  Options: tenant,
-# method, key, body, headers (list of lines), path, query, version, chunked.
+# method, key, body, headers (list of lines), path, query, version, chunked,
+# host.
 sub send_call {
     my ($server, %o) = @_;
     my $tenant = $o{tenant} // 'a';
@@ -414,7 +415,7 @@ sub send_call {
     my $socket = $o{socket} // connect_to($Test::Nginx::Util::ServerPort);
     my $version = $o{version} // '1.1';
     my $bytes = join("\r\n", "$method $path HTTP/$version",
-                     'Host: localhost', @headers, '', '') . ($body // '');
+                     'Host: ' . ($o{host} // 'localhost'), @headers, '', '') . ($body // '');
 
     send_bytes($socket, $bytes);
 
