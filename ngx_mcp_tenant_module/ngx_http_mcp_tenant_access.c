@@ -6,7 +6,7 @@
 
 
 static mcp_reason_e ngx_http_mcp_tenant_ladder(ngx_http_request_t *r,
-    ngx_http_mcp_tenant_ctx_t *ctx);
+    ngx_http_mcp_tenant_ctx_t *ctx, mcp_reason_e server);
 static mcp_reason_e ngx_http_mcp_tenant_server(
     ngx_http_mcp_tenant_ctx_t *ctx);
 static mcp_reason_e ngx_http_mcp_tenant_mcp(ngx_http_request_t *r,
@@ -33,7 +33,7 @@ static ngx_int_t ngx_http_mcp_tenant_allow(ngx_http_request_t *r,
 ngx_int_t
 ngx_http_mcp_tenant_access_handler(ngx_http_request_t *r)
 {
-    mcp_reason_e                     reason;
+    mcp_reason_e                     reason, server;
     ngx_http_mcp_tenant_ctx_t       *ctx;
     ngx_http_mcp_tenant_loc_conf_t  *mtlcf;
 
@@ -61,6 +61,7 @@ ngx_http_mcp_tenant_access_handler(ngx_http_request_t *r)
     }
 
     ctx->modern = ngx_http_mcp_tenant_is_modern(&ctx->mcp_version);
+    server = ngx_http_mcp_tenant_server(ctx);
 
     /* read before the ladder goes on, so that a refusal can echo the id */
 
@@ -68,7 +69,7 @@ ngx_http_mcp_tenant_access_handler(ngx_http_request_t *r)
         return ngx_http_mcp_tenant_read_body(r, ctx);
     }
 
-    reason = ngx_http_mcp_tenant_ladder(r, ctx);
+    reason = ngx_http_mcp_tenant_ladder(r, ctx, server);
 
     if (reason == MCP_REASON_OK
         && ctx->route == NGX_HTTP_MCP_TENANT_ROUTE_MCP)
@@ -91,13 +92,12 @@ ngx_http_mcp_tenant_access_handler(ngx_http_request_t *r)
 
 static mcp_reason_e
 ngx_http_mcp_tenant_ladder(ngx_http_request_t *r,
-    ngx_http_mcp_tenant_ctx_t *ctx)
+    ngx_http_mcp_tenant_ctx_t *ctx, mcp_reason_e server)
 {
-    mcp_reason_e  server, body;
+    mcp_reason_e  body;
 
-    /* looked at before it is their turn: a refusal can then echo the id */
+    /* looked at before it is its turn: a refusal can then echo the id */
 
-    server = ngx_http_mcp_tenant_server(ctx);
     body = ctx->body_done ? ngx_http_mcp_tenant_body_scan(r, ctx)
                           : MCP_REASON_OK;
 
@@ -318,7 +318,8 @@ ngx_http_mcp_tenant_wants_body(ngx_http_request_t *r,
 {
     return r->method == NGX_HTTP_POST
            && ctx->route == NGX_HTTP_MCP_TENANT_ROUTE_MCP
-           && ngx_http_mcp_tenant_protocol(r, ctx) == MCP_REASON_OK;
+           && ngx_http_mcp_tenant_protocol(r, ctx) == MCP_REASON_OK
+           && ngx_http_mcp_tenant_body_needed(r, ctx);
 }
 
 

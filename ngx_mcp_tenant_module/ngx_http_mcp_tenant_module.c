@@ -27,6 +27,14 @@ static ngx_conf_enum_t  ngx_http_mcp_tenant_log_levels[] = {
 };
 
 
+static ngx_conf_enum_t  ngx_http_mcp_tenant_bodies[] = {
+    { ngx_string("off"), NGX_HTTP_MCP_TENANT_BODY_OFF },
+    { ngx_string("headers"), NGX_HTTP_MCP_TENANT_BODY_HEADERS },
+    { ngx_string("verify"), NGX_HTTP_MCP_TENANT_BODY_VERIFY },
+    { ngx_null_string, 0 }
+};
+
+
 static ngx_conf_enum_t  ngx_http_mcp_tenant_quota_errors[] = {
     { ngx_string("http"), NGX_HTTP_MCP_TENANT_QUOTA_HTTP },
     { ngx_string("jsonrpc"), NGX_HTTP_MCP_TENANT_QUOTA_JSONRPC },
@@ -185,6 +193,13 @@ static ngx_command_t  ngx_http_mcp_tenant_commands[] = {
       offsetof(ngx_http_mcp_tenant_loc_conf_t, status_code),
       &ngx_http_mcp_tenant_status_bounds },
 
+    { ngx_string("mcp_tenant_body"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_enum_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_mcp_tenant_loc_conf_t, body),
+      &ngx_http_mcp_tenant_bodies },
+
     { ngx_string("mcp_tenant_quota_error"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
       ngx_conf_set_enum_slot,
@@ -293,6 +308,8 @@ ngx_http_mcp_tenant_postconfiguration(ngx_conf_t *cf)
     {
         return NGX_ERROR;
     }
+
+    ngx_http_mcp_tenant_variables_used(cf, mtmcf);
 
     cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
 
@@ -458,6 +475,8 @@ ngx_http_mcp_tenant_create_main_conf(ngx_conf_t *cf)
      *     mtmcf->refused = 0;
      *     mtmcf->error = NULL;
      *     mtmcf->used = 0;
+     *     mtmcf->messages = 0;
+     *     mtmcf->answers = 0;
      */
 
     mtmcf->owner = NGX_INVALID_FILE;
@@ -577,6 +596,7 @@ ngx_http_mcp_tenant_create_loc_conf(ngx_conf_t *cf)
     mtlcf->log_level = NGX_CONF_UNSET_UINT;
     mtlcf->status_code = NGX_CONF_UNSET_UINT;
     mtlcf->quota_error = NGX_CONF_UNSET_UINT;
+    mtlcf->body = NGX_CONF_UNSET_UINT;
     mtlcf->from = NGX_CONF_UNSET_PTR;
     mtlcf->pass_headers = NGX_CONF_UNSET_PTR;
     mtlcf->allowed_hosts = NGX_CONF_UNSET_PTR;
@@ -605,6 +625,8 @@ ngx_http_mcp_tenant_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
                               NGX_HTTP_TOO_MANY_REQUESTS);
     ngx_conf_merge_uint_value(conf->quota_error, prev->quota_error,
                               NGX_HTTP_MCP_TENANT_QUOTA_HTTP);
+    ngx_conf_merge_uint_value(conf->body, prev->body,
+                              NGX_HTTP_MCP_TENANT_BODY_AUTO);
     ngx_conf_merge_str_value(conf->prefix, prev->prefix, "");
     ngx_conf_merge_ptr_value(conf->from, prev->from, NULL);
     ngx_conf_merge_ptr_value(conf->pass_headers, prev->pass_headers, NULL);

@@ -41,6 +41,12 @@
 #define NGX_HTTP_MCP_TENANT_OUTCOMES           2
 #define NGX_HTTP_MCP_TENANT_DURATIONS          11
 
+/* auto: verify where something asks for it, otherwise off */
+#define NGX_HTTP_MCP_TENANT_BODY_AUTO      0
+#define NGX_HTTP_MCP_TENANT_BODY_OFF       1
+#define NGX_HTTP_MCP_TENANT_BODY_HEADERS   2
+#define NGX_HTTP_MCP_TENANT_BODY_VERIFY    3
+
 #define NGX_HTTP_MCP_TENANT_QUOTA_HTTP     0
 #define NGX_HTTP_MCP_TENANT_QUOTA_JSONRPC  1
 
@@ -204,6 +210,8 @@ typedef struct {
 
     unsigned                         unassigned:1;
     unsigned                         used:1;
+    unsigned                         messages:1;    /* variables tell of them */
+    unsigned                         answers:1;
 } ngx_http_mcp_tenant_main_conf_t;
 
 
@@ -223,6 +231,7 @@ typedef struct ngx_http_mcp_tenant_loc_conf_s {
     ngx_uint_t                       log_level;
     ngx_uint_t                       status_code;
     ngx_uint_t                       quota_error;
+    ngx_uint_t                       body;
     ngx_str_t                        prefix;
     ngx_http_complex_value_t        *from;
     ngx_array_t                     *pass_headers;  /* of ngx_str_t */
@@ -292,6 +301,7 @@ typedef struct {
     ngx_str_t                        rpc_method;
     ngx_str_t                        rpc_name;
     const char                      *rpc_label;
+    ngx_int_t                        rpc_code;      /* of our error, or 0 */
 
     unsigned                         identified:1;
     unsigned                         modern:1;
@@ -579,6 +589,13 @@ ngx_uint_t ngx_http_mcp_tenant_host_allowed(ngx_http_request_t *r);
 /* body */
 
 /*
+ * Whether the body of this POST must be read before it is passed on.  Where
+ * the mirrored headers do, their method and name are noted in its place.
+ */
+ngx_uint_t ngx_http_mcp_tenant_body_needed(ngx_http_request_t *r,
+    ngx_http_mcp_tenant_ctx_t *ctx);
+
+/*
  * Judges a JSON-RPC body that was read: fills rpc_* of ctx and returns
  * MCP_REASON_OK or the reason to refuse.
  */
@@ -838,6 +855,10 @@ ngx_int_t ngx_http_mcp_tenant_filter_init(ngx_http_request_t *r,
 void ngx_http_mcp_tenant_filter_restore(ngx_http_request_t *r,
     ngx_http_mcp_tenant_filter_t *f);
 
+/* What the last JSON-RPC answer said, as far as it was looked into. */
+mcp_filter_answer_t ngx_http_mcp_tenant_filter_answer(
+    ngx_http_mcp_tenant_ctx_t *ctx);
+
 /*
  * Puts what may pass in place of the chain *from, the end of
  * r->upstream->out_bufs.
@@ -847,6 +868,10 @@ ngx_int_t ngx_http_mcp_tenant_filter_body(ngx_http_request_t *r,
 
 
 /* variables */
+
+/* Notes which facts the configuration has use for; after all of it was read. */
+void ngx_http_mcp_tenant_variables_used(ngx_conf_t *cf,
+    ngx_http_mcp_tenant_main_conf_t *mtmcf);
 
 ngx_int_t ngx_http_mcp_tenant_variables_add(ngx_conf_t *cf);
 

@@ -323,6 +323,8 @@ ngx_http_mcp_tenant_rpc_body(ngx_http_mcp_tenant_ctx_t *ctx,
         code = NGX_HTTP_MCP_TENANT_LEGACY_NOT_FOUND;
     }
 
+    ctx->rpc_code = code;
+
     json = json_pack("{s:i, s:s, s:{s:s}}", "code", code,
                      "message", reason->title,
                      "data", "reason", reason->public_word);
