@@ -165,6 +165,20 @@ static ngx_command_t  ngx_http_mcp_tenant_commands[] = {
       0,
       NULL },
 
+    { ngx_string("mcp_tenant_authorization_server"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
+      ngx_http_mcp_tenant_authorization_server,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("mcp_tenant_public_url"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_set_complex_value_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_mcp_tenant_loc_conf_t, public_url),
+      NULL },
+
     { ngx_string("mcp_tenant_upstream_verify"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_FLAG,
       ngx_conf_set_flag_slot,
@@ -600,6 +614,8 @@ ngx_http_mcp_tenant_create_loc_conf(ngx_conf_t *cf)
     mtlcf->from = NGX_CONF_UNSET_PTR;
     mtlcf->pass_headers = NGX_CONF_UNSET_PTR;
     mtlcf->allowed_hosts = NGX_CONF_UNSET_PTR;
+    mtlcf->authorization_servers = NGX_CONF_UNSET_PTR;
+    mtlcf->public_url = NGX_CONF_UNSET_PTR;
 
     return mtlcf;
 }
@@ -631,6 +647,9 @@ ngx_http_mcp_tenant_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_ptr_value(conf->from, prev->from, NULL);
     ngx_conf_merge_ptr_value(conf->pass_headers, prev->pass_headers, NULL);
     ngx_conf_merge_ptr_value(conf->allowed_hosts, prev->allowed_hosts, NULL);
+    ngx_conf_merge_ptr_value(conf->authorization_servers,
+                             prev->authorization_servers, NULL);
+    ngx_conf_merge_ptr_value(conf->public_url, prev->public_url, NULL);
 
     if (!conf->enable
         && conf->endpoint == NGX_HTTP_MCP_TENANT_ENDPOINT_NONE)

@@ -64,7 +64,8 @@ typedef enum {
     NGX_HTTP_MCP_TENANT_ENDPOINT_NONE,
     NGX_HTTP_MCP_TENANT_ENDPOINT_METRICS,
     NGX_HTTP_MCP_TENANT_ENDPOINT_STATUS,
-    NGX_HTTP_MCP_TENANT_ENDPOINT_ERROR
+    NGX_HTTP_MCP_TENANT_ENDPOINT_ERROR,
+    NGX_HTTP_MCP_TENANT_ENDPOINT_RESOURCE
 } ngx_http_mcp_tenant_endpoint_e;
 
 
@@ -236,6 +237,8 @@ typedef struct ngx_http_mcp_tenant_loc_conf_s {
     ngx_http_complex_value_t        *from;
     ngx_array_t                     *pass_headers;  /* of ngx_str_t */
     ngx_array_t                     *allowed_hosts; /* the same */
+    ngx_array_t                     *authorization_servers;
+    ngx_http_complex_value_t        *public_url;
     ngx_http_mcp_tenant_endpoint_e   endpoint;
 } ngx_http_mcp_tenant_loc_conf_t;
 
@@ -304,6 +307,7 @@ typedef struct {
     ngx_int_t                        rpc_code;      /* of our error, or 0 */
 
     unsigned                         identified:1;
+    unsigned                         key_sent:1;
     unsigned                         modern:1;
     unsigned                         batch:1;
     unsigned                         stream:1;
@@ -372,6 +376,8 @@ char *ngx_http_mcp_tenant_endpoint(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_mcp_tenant_allowed_hosts(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+char *ngx_http_mcp_tenant_authorization_server(ngx_conf_t *cf,
+    ngx_command_t *cmd, void *conf);
 char *ngx_http_mcp_tenant_pass_headers(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 
@@ -542,6 +548,10 @@ ngx_str_t ngx_http_mcp_tenant_raw_path(ngx_http_request_t *r);
 mcp_reason_e ngx_http_mcp_tenant_path(ngx_http_request_t *r,
     ngx_http_mcp_tenant_ctx_t *ctx, ngx_http_mcp_tenant_loc_conf_t *mtlcf);
 
+/* The same for a path alone. */
+mcp_reason_e ngx_http_mcp_tenant_path_route(ngx_http_mcp_tenant_ctx_t *ctx,
+    ngx_http_mcp_tenant_loc_conf_t *mtlcf, ngx_str_t path);
+
 /* Whether the text has the form of a tenant's or server's id. */
 ngx_uint_t ngx_http_mcp_tenant_is_id(ngx_str_t *id);
 
@@ -674,6 +684,11 @@ ngx_int_t ngx_http_mcp_tenant_add_header(ngx_http_request_t *r,
 ngx_int_t ngx_http_mcp_tenant_servers_handler(ngx_http_request_t *r);
 ngx_int_t ngx_http_mcp_tenant_metrics_handler(ngx_http_request_t *r);
 ngx_int_t ngx_http_mcp_tenant_status_handler(ngx_http_request_t *r);
+ngx_int_t ngx_http_mcp_tenant_resource_handler(ngx_http_request_t *r);
+
+/* The value of WWW-Authenticate with a 401 (RFC 6750, RFC 9728). */
+ngx_int_t ngx_http_mcp_tenant_resource_challenge(ngx_http_request_t *r,
+    ngx_http_mcp_tenant_ctx_t *ctx, ngx_str_t *ret_value);
 
 
 /* count: what the metrics are made of */

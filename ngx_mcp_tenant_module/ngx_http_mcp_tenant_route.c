@@ -36,7 +36,8 @@ mcp_reason_e
 ngx_http_mcp_tenant_path(ngx_http_request_t *r,
     ngx_http_mcp_tenant_ctx_t *ctx, ngx_http_mcp_tenant_loc_conf_t *mtlcf)
 {
-    ngx_str_t  path;
+    ngx_str_t     path;
+    mcp_reason_e  reason;
 
     if (r->http_version < NGX_HTTP_VERSION_10
         || r->request_length >= NGX_HTTP_MCP_TENANT_HEADERS_MAX_BYTES)
@@ -46,12 +47,22 @@ ngx_http_mcp_tenant_path(ngx_http_request_t *r,
 
     path = ngx_http_mcp_tenant_raw_path(r);
 
-    if (!ngx_http_mcp_tenant_path_is_plain(&path)) {
-        return MCP_REASON_MALFORMED_PATH;
+    reason = ngx_http_mcp_tenant_path_route(ctx, mtlcf, path);
+
+    if (reason == MCP_REASON_OK && ngx_http_mcp_tenant_host_differs(r)) {
+        return MCP_REASON_MALFORMED_REQUEST;
     }
 
-    if (ngx_http_mcp_tenant_host_differs(r)) {
-        return MCP_REASON_MALFORMED_REQUEST;
+    return reason;
+}
+
+
+mcp_reason_e
+ngx_http_mcp_tenant_path_route(ngx_http_mcp_tenant_ctx_t *ctx,
+    ngx_http_mcp_tenant_loc_conf_t *mtlcf, ngx_str_t path)
+{
+    if (!ngx_http_mcp_tenant_path_is_plain(&path)) {
+        return MCP_REASON_MALFORMED_PATH;
     }
 
     if (mtlcf->prefix.len) {
