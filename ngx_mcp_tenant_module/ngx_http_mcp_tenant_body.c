@@ -407,6 +407,12 @@ ngx_http_mcp_tenant_body_headers(ngx_http_request_t *r,
     } else if (ngx_http_mcp_tenant_str_is(&message->method, "resources/read")) {
         mirrored = &message->uri;
 
+    } else if (ngx_http_mcp_tenant_str_is(&message->method, "tasks/get")
+               || ngx_http_mcp_tenant_str_is(&message->method, "tasks/update")
+               || ngx_http_mcp_tenant_str_is(&message->method, "tasks/cancel"))
+    {
+        mirrored = &message->task_id;
+
     } else {
         return MCP_REASON_OK;
     }
@@ -456,10 +462,7 @@ ngx_http_mcp_tenant_body_name(ngx_http_request_t *r, ngx_str_t *header,
 }
 
 
-/*
- * Also notes whose limit a call counts in.  What the scanner does not tell of,
- * the policy denies where it matters.
- */
+/* Also notes whose limit a call counts in. */
 static mcp_reason_e
 ngx_http_mcp_tenant_body_policy(ngx_http_mcp_tenant_scan_t *scan,
     const mcp_rpc_message_t *message)
@@ -477,6 +480,12 @@ ngx_http_mcp_tenant_body_policy(ngx_http_mcp_tenant_scan_t *scan,
                                          message->method.len);
     request.name = message->name;
     request.uri = message->uri;
+    request.ref_type = message->ref_type;
+    request.ref_name = message->ref_name;
+    request.ref_uri = message->ref_uri;
+    request.subscriptions = message->subscriptions;
+    request.nsubscriptions = message->nsubscriptions;
+    request.subscriptions_read = message->subscriptions_read;
 
     if (message->name.data && ngx_strcmp(request.label, "tools/call") == 0) {
         limit = mcp_policy_tool_limit(&scan->policy, message->name.data,

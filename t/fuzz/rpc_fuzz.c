@@ -124,6 +124,7 @@ fuzz_run(const char *text, size_t len, size_t piece, uint32_t seed,
 static int
 fuzz_message(void *data, const mcp_rpc_message_t *message)
 {
+    size_t           i;
     uint64_t         hash;
     fuzz_outcome_t  *outcome;
 
@@ -133,7 +134,12 @@ fuzz_message(void *data, const mcp_rpc_message_t *message)
                && message->method.len <= MCP_RPC_METHOD_MAX_LEN
                && message->name.len <= MCP_RPC_NAME_MAX_LEN
                && message->uri.len <= MCP_RPC_URI_MAX_LEN
-               && message->protocol_version.len <= MCP_RPC_VERSION_MAX_LEN);
+               && message->protocol_version.len <= MCP_RPC_VERSION_MAX_LEN
+               && message->task_id.len <= MCP_RPC_NAME_MAX_LEN
+               && message->ref_type.len <= MCP_RPC_REF_TYPE_MAX_LEN
+               && message->ref_name.len <= MCP_RPC_NAME_MAX_LEN
+               && message->ref_uri.len <= MCP_RPC_URI_MAX_LEN
+               && message->nsubscriptions <= MCP_RPC_SUBSCRIPTIONS_MAX);
 
     fuzz_check((message->id.data != NULL)
                == (message->kind != MCP_RPC_NOTIFICATION));
@@ -146,6 +152,16 @@ fuzz_message(void *data, const mcp_rpc_message_t *message)
     hash = fuzz_hash(hash, &message->name);
     hash = fuzz_hash(hash, &message->uri);
     hash = fuzz_hash(hash, &message->protocol_version);
+    hash = fuzz_hash(hash, &message->task_id);
+    hash = fuzz_hash(hash, &message->ref_type);
+    hash = fuzz_hash(hash, &message->ref_name);
+    hash = fuzz_hash(hash, &message->ref_uri);
+
+    for (i = 0; i < message->nsubscriptions; i++) {
+        hash = fuzz_hash(hash, &message->subscriptions[i]);
+    }
+
+    hash = hash * 2 + message->subscriptions_read;
 
     outcome->messages = hash;
 
