@@ -588,10 +588,10 @@ main::each_of(11, 200)
 --- response_body_like eval
 my $tool = '"code":-32602,"message":"Unknown tool: .*"unknown_tool"';
 my $denied = '"code":-32002,"message":"Resource not found.*unknown_resource';
-my $prompt = '"code":-32602,"message":"Unknown prompt: hidden.*unknown_prompt';
+my $prompt = '"code":-32602,"message":"Unknown prompt: .*unknown_prompt';
 my $method = '"code":-32601,.*"unknown_method"';
 my $passed = '^a POST /one$';
-[$passed, $tool, $passed, $denied, $denied, $passed, $prompt, ($denied) x 2,
+[$passed, $tool, $passed, $denied, $denied, $passed, ($prompt) x 2, $denied,
  $method, $method]
 --- upstream eval
 "a POST /one\n" x 3
@@ -633,7 +633,7 @@ $::head
 main::each_of(21, 200)
 --- response_body_like eval
 [main::each_of(3, 'a POST /json/one')->@*,
- main::each_of(18, '"code":-32602,.*"unknown_tool"')->@*]
+ main::each_of(18, '"code":-32[06]02,.*"unknown_(?:prompt|resource)"')->@*]
 --- upstream eval
 "a POST /json/one\n" x 3
 
@@ -681,7 +681,7 @@ $::head
 main::each_of(26, 200)
 --- response_body_like eval
 [main::each_of(7, 'a POST /json/one')->@*,
- main::each_of(19, '"code":-32602,.*"unknown_tool"')->@*]
+ main::each_of(19, '"code":-32002,.*"unknown_resource"')->@*]
 --- upstream eval
 "a POST /json/one\n" x 7
 
