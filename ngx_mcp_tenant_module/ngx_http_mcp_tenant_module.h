@@ -40,6 +40,8 @@
 #define NGX_HTTP_MCP_TENANT_ALLOWED            1
 #define NGX_HTTP_MCP_TENANT_OUTCOMES           2
 #define NGX_HTTP_MCP_TENANT_DURATIONS          11
+#define NGX_HTTP_MCP_TENANT_ERAS               2
+#define NGX_HTTP_MCP_TENANT_ANSWERS            3
 
 /* auto: verify where something asks for it, otherwise off */
 #define NGX_HTTP_MCP_TENANT_BODY_AUTO      0
@@ -105,8 +107,17 @@ typedef struct {
 typedef struct {
     _Atomic uint32_t                 requests[NGX_HTTP_MCP_TENANT_OUTCOMES]
                                              [MCP_RPC_LABELS];
+    _Atomic uint32_t                 eras[NGX_HTTP_MCP_TENANT_ERAS];
+    _Atomic uint32_t                 answers[NGX_HTTP_MCP_TENANT_ANSWERS];
     _Atomic uint32_t                 failures;      /* of endpoints */
 } ngx_http_mcp_tenant_server_row_t;
+
+
+/* beside the limit of tools with the same number */
+
+typedef struct {
+    _Atomic uint32_t                 requests[NGX_HTTP_MCP_TENANT_OUTCOMES];
+} ngx_http_mcp_tenant_tool_row_t;
 
 
 typedef struct {
@@ -155,6 +166,7 @@ typedef struct {
     ngx_http_mcp_tenant_row_t       *rows;
     ngx_http_mcp_tenant_health_t    *health;
     ngx_http_mcp_tenant_server_row_t *servers;
+    ngx_http_mcp_tenant_tool_row_t  *tools;
 } ngx_http_mcp_tenant_shctx_t;
 
 
@@ -758,6 +770,18 @@ typedef struct {
 /* Of tenants and servers; the last one has no name. */
 extern const ngx_http_mcp_tenant_metric_t
     ngx_http_mcp_tenant_tenant_metrics[];
+
+/* For handlers: the server, with its id and its tenant's. */
+const mcp_image_server_t *ngx_http_mcp_tenant_series_server(
+    ngx_http_mcp_tenant_series_t *s, uint32_t n, mcp_str_t *ret_tenant,
+    mcp_str_t *ret_id);
+
+void ngx_http_mcp_tenant_metric_tools_requests(
+    ngx_http_mcp_tenant_series_t *s, uint32_t n);
+void ngx_http_mcp_tenant_metric_tools_in_flight(
+    ngx_http_mcp_tenant_series_t *s, uint32_t n);
+void ngx_http_mcp_tenant_metric_tools_limit(
+    ngx_http_mcp_tenant_series_t *s, uint32_t n);
 
 /* For handlers: appends text, as much of it as there is room for. */
 void ngx_http_mcp_tenant_series(ngx_http_mcp_tenant_series_t *s,

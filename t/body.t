@@ -157,6 +157,15 @@ mcp_tenant_body headers;
         is(last_audit(@fields), $said{$server}, 'and is told');
     }
 
+    my $metrics = McpQuota::get('/metrics');
+    my $a = 'nginx_mcp_tenant_server_answers_total{tenant="a",server=';
+    my $era = 'nginx_mcp_tenant_server_era_requests_total{tenant="a",server=';
+
+    like($metrics, qr/^\Q$a\E"$_->[0]",answer="$_->[1]"\} 1$/m, "$_->[1]")
+        for ['result', 'result'], ['failed', 'tool_error'], ['error', 'error'];
+    unlike($metrics, qr/^\Q$a\E"broken"/m, 'no answer');
+    like($metrics, qr/^\Q$era\E"result",era="legacy"\} 1$/m, 'the era');
+
     call('result', body => message('ping', ''));
     is(last_audit(@fields), '- - ok 200', 'only tools fail so');
 
