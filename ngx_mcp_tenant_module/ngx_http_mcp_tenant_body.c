@@ -41,7 +41,7 @@ static ngx_int_t ngx_http_mcp_tenant_body_name(ngx_http_request_t *r,
 static mcp_reason_e ngx_http_mcp_tenant_body_policy(
     ngx_http_mcp_tenant_scan_t *scan, const mcp_rpc_message_t *message);
 static mcp_reason_e ngx_http_mcp_tenant_body_denied(
-    const mcp_policy_request_t *request);
+    ngx_http_mcp_tenant_ctx_t *ctx, const mcp_policy_request_t *request);
 static ngx_int_t ngx_http_mcp_tenant_body_keep(ngx_pool_t *pool,
     ngx_str_t *ret_text, const mcp_str_t *text);
 
@@ -502,7 +502,7 @@ ngx_http_mcp_tenant_body_policy(ngx_http_mcp_tenant_scan_t *scan,
         return MCP_REASON_OK;
 
     case MCP_POLICY_DENIED:
-        return ngx_http_mcp_tenant_body_denied(&request);
+        return ngx_http_mcp_tenant_body_denied(scan->ctx, &request);
 
     default: /* MCP_POLICY_NO_METHOD */
         return MCP_REASON_RPC_METHOD_NOT_ALLOWED;
@@ -512,8 +512,18 @@ ngx_http_mcp_tenant_body_policy(ngx_http_mcp_tenant_scan_t *scan,
 
 /* Of what kind the thing is that there is not. */
 static mcp_reason_e
-ngx_http_mcp_tenant_body_denied(const mcp_policy_request_t *request)
+ngx_http_mcp_tenant_body_denied(ngx_http_mcp_tenant_ctx_t *ctx,
+    const mcp_policy_request_t *request)
 {
+    /* 2026-07-28 took these out: to its clients, there is no such method */
+
+    if (ctx->modern
+        && (ngx_strcmp(request->label, "resources/subscribe") == 0
+            || ngx_strcmp(request->label, "resources/unsubscribe") == 0))
+    {
+        return MCP_REASON_RPC_METHOD_NOT_ALLOWED;
+    }
+
     if (ngx_strcmp(request->label, "tools/call") == 0) {
         return MCP_REASON_TOOL_NOT_ALLOWED;
     }

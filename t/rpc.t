@@ -687,6 +687,34 @@ main::each_of(26, 200)
 
 
 
+=== 2026-07-28 has no method to subscribe to a resource that is denied
+--- catalog_a eval
+$::ways
+--- tenants
+tenants:
+  - id: a
+    catalog_file: a.yaml
+    api_keys: [{key_hash: "<hash a>", name: main}]
+--- request eval
+my $meta = qq("_meta":{"$::version":"2026-07-28"});
+main::post((map { main::call("resources/$_", qq({"uri":"file:///etc",$meta})) }
+            'subscribe', 'unsubscribe', 'read'),
+           main::call('resources/subscribe', qq({$meta})),
+           main::call('resources/subscribe',
+                      qq({"uri":"file:///docs/a",$meta})))
+--- more_headers eval
+$::head
+--- error_code eval
+[404, 404, 200, 404, 200]
+--- response_body_like eval
+my $no = '"id":1,.*:-32601,"message":"Method not found",.*"unknown_method"';
+[$no, $no, '"code":-32602,"message":"Resource not found', $no,
+ 'a POST /json/one']
+--- upstream
+a POST /json/one
+
+
+
 === a policy is not got round by tasks
 --- catalog_a eval
 $::ways
