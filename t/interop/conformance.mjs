@@ -1,7 +1,7 @@
 /*
  * The table of "make conformance": how each scenario of the official suites
  * ends for a server, for the same server behind the gateway, and for it
- * behind rules that allow all tools.
+ * behind rules that allow everything.
  */
 
 import { join } from 'node:path';

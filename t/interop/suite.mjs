@@ -220,7 +220,8 @@ function doubts(suite, direct) {
  * wrong a line for each thing that should not be so; and what else is wrong.
  */
 export async function conformance(dir) {
-    const rules = { tools: { allow: ['*'] } };
+    const all = { allow: ['*'] };
+    const rules = { tools: all, prompts: all, resources: all };
     const sides = Object.entries({
         direct: await direct(),
         through: await through(join(dir, 'through')),
