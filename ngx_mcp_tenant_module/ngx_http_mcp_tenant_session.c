@@ -253,6 +253,8 @@ ngx_http_mcp_tenant_session_answer(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
+    len = 0;
+
     switch (count == 1
             ? mcp_session_seal(ngx_http_mcp_tenant_session_ring, &scope,
                                &session, token, &len)
