@@ -39,12 +39,18 @@ mcp_rpc_init(void *memory, mcp_rpc_handler_pt handler, void *data)
 
     scanner = memory;
 
-    /* the buffers are written before they are read, and large */
-
-    memset(scanner, 0, offsetof(mcp_rpc_scanner_t, json));
+    /* what is of a message is set where that begins, the buffers are large */
 
     scanner->handler = handler;
     scanner->data = data;
+    scanner->result = MCP_RPC_DONE;
+    scanner->level = LEVEL_DOCUMENT;
+    scanner->count = 0;
+    scanner->is_batch = false;
+    scanner->invalid = NULL;
+    scanner->invalid_offset = 0;
+    scanner->message.id.len = 0;
+    scanner->message.id.data = NULL;
 
     mcp_json_scan_init(&scanner->json, mcp_rpc_event, scanner);
 

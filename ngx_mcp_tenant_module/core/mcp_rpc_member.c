@@ -25,7 +25,6 @@ _Static_assert(MEMBER_COUNT <= 32, "every member has a bit");
  */
 typedef struct {
     mcp_str_t         key;
-    mcp_rpc_level_e   level;
     uint16_t          size;
     uint16_t          buffer;
     uint16_t          value;
@@ -54,91 +53,86 @@ static void mcp_rpc_subscription_next(mcp_rpc_scanner_t *scanner);
 
 
 static const mcp_rpc_field_t  mcp_rpc_fields[MEMBER_COUNT] = {
-    [MEMBER_OTHER] = { .level = LEVEL_COUNT },
-
-    [MEMBER_JSONRPC] = { mcp_str("jsonrpc"), LEVEL_MESSAGE,
-        mcp_rpc_buffer(jsonrpc), 0,
+    [MEMBER_JSONRPC] = { mcp_str("jsonrpc"), mcp_rpc_buffer(jsonrpc), 0,
         "\"jsonrpc\" is there twice", NULL, NULL, NULL },
 
-    [MEMBER_ID] = { mcp_str("id"), LEVEL_MESSAGE, mcp_rpc_buffer(id), 0,
+    [MEMBER_ID] = { mcp_str("id"), mcp_rpc_buffer(id), 0,
         "\"id\" is there twice", NULL, NULL, NULL },
 
-    [MEMBER_METHOD] = { mcp_str("method"), LEVEL_MESSAGE,
+    [MEMBER_METHOD] = { mcp_str("method"),
         mcp_rpc_buffer(method), offsetof(mcp_rpc_message_t, method),
         "\"method\" is there twice",
         "\"method\" is not a string",
         "\"method\" is longer than 128 bytes",
         "\"method\" has a NUL in it" },
 
-    [MEMBER_PARAMS] = { mcp_str("params"), LEVEL_MESSAGE, 0, 0, 0,
+    [MEMBER_PARAMS] = { mcp_str("params"), 0, 0, 0,
         "\"params\" is there twice", NULL, NULL, NULL },
 
-    [MEMBER_RESULT] = { mcp_str("result"), LEVEL_MESSAGE, 0, 0, 0,
+    [MEMBER_RESULT] = { mcp_str("result"), 0, 0, 0,
         "\"result\" is there twice", NULL, NULL, NULL },
 
-    [MEMBER_ERROR] = { mcp_str("error"), LEVEL_MESSAGE, 0, 0, 0,
+    [MEMBER_ERROR] = { mcp_str("error"), 0, 0, 0,
         "\"error\" is there twice", NULL, NULL, NULL },
 
-    [MEMBER_NAME] = { mcp_str("name"), LEVEL_PARAMS,
+    [MEMBER_NAME] = { mcp_str("name"),
         mcp_rpc_buffer(name), offsetof(mcp_rpc_message_t, name),
         "\"params.name\" is there twice",
         "\"params.name\" is not a string",
         "\"params.name\" is longer than 1024 bytes",
         "\"params.name\" has a NUL in it" },
 
-    [MEMBER_URI] = { mcp_str("uri"), LEVEL_PARAMS,
+    [MEMBER_URI] = { mcp_str("uri"),
         mcp_rpc_buffer(uri), offsetof(mcp_rpc_message_t, uri),
         "\"params.uri\" is there twice",
         "\"params.uri\" is not a string",
         "\"params.uri\" is longer than 4096 bytes",
         "\"params.uri\" has a NUL in it" },
 
-    /* by these keys, methods that are not MCP's may mean anything */
-
-    [MEMBER_TASK_ID] = { mcp_str("taskId"), LEVEL_PARAMS,
+    [MEMBER_TASK_ID] = { mcp_str("taskId"),
         mcp_rpc_buffer(task_id), offsetof(mcp_rpc_message_t, task_id),
         "\"params.taskId\" is there twice", NULL, NULL, NULL },
 
-    [MEMBER_META] = { mcp_str("_meta"), LEVEL_PARAMS, 0, 0, 0,
+    [MEMBER_META] = { mcp_str("_meta"), 0, 0, 0,
         "\"params._meta\" is there twice", NULL, NULL, NULL },
 
-    [MEMBER_REF] = { mcp_str("ref"), LEVEL_PARAMS, 0, 0, 0,
+    [MEMBER_REF] = { mcp_str("ref"), 0, 0, 0,
         "\"params.ref\" is there twice", NULL, NULL, NULL },
 
-    [MEMBER_NOTIFICATIONS] = { mcp_str("notifications"), LEVEL_PARAMS, 0, 0,
-        0, "\"params.notifications\" is there twice", NULL, NULL, NULL },
+    [MEMBER_NOTIFICATIONS] = { mcp_str("notifications"), 0, 0, 0,
+        "\"params.notifications\" is there twice", NULL, NULL, NULL },
 
     [MEMBER_PROTOCOL_VERSION] = { mcp_str(MCP_RPC_PROTOCOL_VERSION_KEY),
-        LEVEL_META, mcp_rpc_buffer(protocol_version),
+        mcp_rpc_buffer(protocol_version),
         offsetof(mcp_rpc_message_t, protocol_version),
         "the protocol version in \"params._meta\" is there twice",
         "the protocol version in \"params._meta\" is not a string",
         "the protocol version in \"params._meta\" is longer than 64 bytes",
         "the protocol version in \"params._meta\" has a NUL in it" },
 
-    [MEMBER_REF_TYPE] = { mcp_str("type"), LEVEL_REF,
+    [MEMBER_REF_TYPE] = { mcp_str("type"),
         mcp_rpc_buffer(ref_type), offsetof(mcp_rpc_message_t, ref_type),
         "\"params.ref.type\" is there twice", NULL, NULL, NULL },
 
-    [MEMBER_REF_NAME] = { mcp_str("name"), LEVEL_REF,
+    [MEMBER_REF_NAME] = { mcp_str("name"),
         mcp_rpc_buffer(ref_name), offsetof(mcp_rpc_message_t, ref_name),
         "\"params.ref.name\" is there twice", NULL, NULL, NULL },
 
-    [MEMBER_REF_URI] = { mcp_str("uri"), LEVEL_REF,
+    [MEMBER_REF_URI] = { mcp_str("uri"),
         mcp_rpc_buffer(ref_uri), offsetof(mcp_rpc_message_t, ref_uri),
         "\"params.ref.uri\" is there twice", NULL, NULL, NULL },
 
-    [MEMBER_SUBSCRIPTIONS] = { mcp_str("resourceSubscriptions"),
-        LEVEL_NOTIFICATIONS, 0, 0, 0,
+    [MEMBER_SUBSCRIPTIONS] = { mcp_str("resourceSubscriptions"), 0, 0, 0,
         "\"resourceSubscriptions\" is there twice", NULL, NULL, NULL }
 };
 
-/* Where those of a level begin. */
+/* Those of a level end where those of the next begin. */
 
 static const uint8_t  mcp_rpc_first[LEVEL_COUNT] = {
     [LEVEL_MESSAGE] = MEMBER_JSONRPC, [LEVEL_PARAMS] = MEMBER_NAME,
     [LEVEL_META] = MEMBER_PROTOCOL_VERSION, [LEVEL_REF] = MEMBER_REF_TYPE,
-    [LEVEL_NOTIFICATIONS] = MEMBER_SUBSCRIPTIONS
+    [LEVEL_NOTIFICATIONS] = MEMBER_SUBSCRIPTIONS,
+    [LEVEL_SUBSCRIPTIONS] = MEMBER_COUNT
 };
 
 
@@ -193,10 +187,7 @@ mcp_rpc_member(mcp_rpc_level_e level, const mcp_str_t *key)
         return MEMBER_OTHER;
     }
 
-    for (i = mcp_rpc_first[level];
-         i < MEMBER_COUNT && mcp_rpc_fields[i].level == level;
-         i++)
-    {
+    for (i = mcp_rpc_first[level]; i < mcp_rpc_first[level + 1]; i++) {
         known = &mcp_rpc_fields[i].key;
 
         if (known->len == key->len
