@@ -151,6 +151,7 @@ function byHand() {
     say();
 
     for (const line of [
+        `cd ${repo}`,
         '. build/demo/keys.sh',
         `curl -s -H "X-API-Key: $TEAM_A" ${base}/servers | jq`,
         'MCP_KEY=$TEAM_B t/interop/node t/demo/call.mjs \\',
@@ -167,6 +168,12 @@ function byHand() {
 
 
 async function main() {
+    if (!Number.isInteger(port) || port < 1 || port > 65535) {
+        console.error(`DEMO_PORT=${process.env.DEMO_PORT} is no port,`
+                      + ' expected 1 to 65535');
+        return 1;
+    }
+
     if (await isTaken(port)) {
         console.error(`Port ${port} of 127.0.0.1 is in use.  Choose another:`
                       + ` DEMO_PORT=${port + 1} make demo`);

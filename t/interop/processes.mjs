@@ -45,7 +45,8 @@ export function isTaken(port) {
 /*
  * Starts a program; output goes to the object's "output".  stop() asks it to
  * end, and kills it when it has not within 5 seconds.  A Ctrl-C is for us
- * alone: programs run in groups of their own.
+ * alone: programs run in groups of their own, and what a program left in its
+ * group (workers of a killed NGINX) is killed when it ends.
  */
 export function start(command, args, options = {}) {
     const child = spawn(command, args, {
@@ -68,6 +69,7 @@ export function start(command, args, options = {}) {
         });
         child.on('exit', (code) => {
             running.delete(process_);
+            killGroup(child.pid);
             resolve(code);
         });
     });
@@ -83,6 +85,18 @@ export function start(command, args, options = {}) {
     running.add(process_);
 
     return process_;
+}
+
+
+function killGroup(leader) {
+    try {
+        process.kill(-leader, 'SIGKILL');
+
+    } catch (error) {
+        if (error.code !== 'ESRCH') {
+            throw error;
+        }
+    }
 }
 
 
