@@ -120,8 +120,8 @@ $main::catalog
 
     write_file('tenants.yaml', "$cut\n");
     wait_until(sub { asked('b') == 401 }, 'half of two may go');
-    like(error_log(), qr/\[warn\]\ .*yaml:2:3:\ warning:\ found\ 1\ tenant,\ without
-         \ 1\ that\ is\ served\ \(b\),\ expected/x, 'and is told');
+    like(error_log(), qr/\[warn\]\ .*yaml:2:3:\ warning:\ found\ 1\ tenant,
+         \ without\ 1\ that\ is\ served\ \(b\),\ expected/x, 'and is told');
 --- no_error_log
 [alert]
 [crit]
