@@ -3,6 +3,7 @@
  */
 
 #include "ngx_http_mcp_tenant_module.h"
+#include "ngx_http_mcp_tenant_upstream.h"
 
 
 static mcp_reason_e ngx_http_mcp_tenant_ladder(ngx_http_request_t *r,

@@ -4,6 +4,8 @@
  */
 
 #include "ngx_http_mcp_tenant_module.h"
+#include "ngx_http_mcp_tenant_upstream.h"
+#include "ngx_http_mcp_tenant_series.h"
 
 
 static ngx_uint_t ngx_http_mcp_tenant_count_duration(ngx_msec_int_t ms);

@@ -6,6 +6,7 @@
  */
 
 #include "ngx_http_mcp_tenant_module.h"
+#include "ngx_http_mcp_tenant_upstream.h"
 
 
 #define NGX_HTTP_MCP_TENANT_FILTER_BYTES  4096

@@ -3,6 +3,8 @@
  */
 
 #include "ngx_http_mcp_tenant_module.h"
+#include "ngx_http_mcp_tenant_upstream.h"
+#include "ngx_http_mcp_tenant_series.h"
 
 
 static ngx_int_t ngx_http_mcp_tenant_preconfiguration(ngx_conf_t *cf);

@@ -4,6 +4,8 @@
  */
 
 #include "ngx_http_mcp_tenant_module.h"
+#include "ngx_http_mcp_tenant_upstream.h"
+#include "ngx_http_mcp_tenant_series.h"
 
 
 static uint32_t ngx_http_mcp_tenant_peers_choose(

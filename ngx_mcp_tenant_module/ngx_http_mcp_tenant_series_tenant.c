@@ -3,6 +3,7 @@
  */
 
 #include "ngx_http_mcp_tenant_module.h"
+#include "ngx_http_mcp_tenant_series.h"
 
 
 static const mcp_image_tenant_t *ngx_http_mcp_tenant_series_tenant(

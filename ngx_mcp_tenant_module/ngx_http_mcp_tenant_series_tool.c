@@ -4,6 +4,7 @@
  */
 
 #include "ngx_http_mcp_tenant_module.h"
+#include "ngx_http_mcp_tenant_series.h"
 
 
 typedef struct {
