@@ -36,24 +36,18 @@ mcp_reason_e
 ngx_http_mcp_tenant_path(ngx_http_request_t *r,
     ngx_http_mcp_tenant_ctx_t *ctx, ngx_http_mcp_tenant_loc_conf_t *mtlcf)
 {
-    ngx_str_t     path;
-    mcp_reason_e  reason;
-
     if (r->http_version < NGX_HTTP_VERSION_10
         || r->request_length >= NGX_HTTP_MCP_TENANT_HEADERS_MAX_BYTES)
     {
         return MCP_REASON_MALFORMED_REQUEST;
     }
 
-    path = ngx_http_mcp_tenant_raw_path(r);
-
-    reason = ngx_http_mcp_tenant_path_route(ctx, mtlcf, path);
-
-    if (reason == MCP_REASON_OK && ngx_http_mcp_tenant_host_differs(r)) {
+    if (ngx_http_mcp_tenant_host_differs(r)) {
         return MCP_REASON_MALFORMED_REQUEST;
     }
 
-    return reason;
+    return ngx_http_mcp_tenant_path_route(ctx, mtlcf,
+                                          ngx_http_mcp_tenant_raw_path(r));
 }
 
 
