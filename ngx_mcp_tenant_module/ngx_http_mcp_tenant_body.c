@@ -93,22 +93,31 @@ ngx_http_mcp_tenant_body_needed(ngx_http_request_t *r,
 }
 
 
+mcp_policy_t
+ngx_http_mcp_tenant_policy(ngx_http_mcp_tenant_ctx_t *ctx)
+{
+    mcp_policy_t  policy;
+
+    policy.image = ctx->image->image;
+    policy.server = ctx->server == MCP_IMAGE_NONE
+                    ? NULL : mcp_image_server(policy.image, ctx->server);
+    policy.key = ctx->key == MCP_IMAGE_NONE
+                 ? NULL : mcp_image_key(policy.image, ctx->key);
+
+    return policy;
+}
+
+
 /* Whether what is allowed depends on the message. */
 static ngx_uint_t
 ngx_http_mcp_tenant_body_ruled(ngx_http_mcp_tenant_ctx_t *ctx)
 {
     mcp_policy_t  policy;
 
-    if (ctx->server == MCP_IMAGE_NONE) {
-        return 0;
-    }
+    policy = ngx_http_mcp_tenant_policy(ctx);
 
-    policy.image = ctx->image->image;
-    policy.server = mcp_image_server(policy.image, ctx->server);
-    policy.key = ctx->key == MCP_IMAGE_NONE
-                 ? NULL : mcp_image_key(policy.image, ctx->key);
-
-    return policy.server->tool_limits.count || mcp_policy_stands(&policy);
+    return policy.server && (policy.server->tool_limits.count
+                             || mcp_policy_stands(&policy));
 }
 
 
@@ -166,16 +175,7 @@ ngx_http_mcp_tenant_body_scan(ngx_http_request_t *r,
     scan.request = r;
     scan.ctx = ctx;
     scan.reason = MCP_REASON_OK;
-    ngx_memzero(&scan.policy, sizeof(mcp_policy_t));
-
-    if (ctx->server != MCP_IMAGE_NONE) {
-        scan.policy.image = ctx->image->image;
-        scan.policy.server = mcp_image_server(ctx->image->image, ctx->server);
-    }
-
-    if (ctx->key != MCP_IMAGE_NONE) {
-        scan.policy.key = mcp_image_key(ctx->image->image, ctx->key);
-    }
+    scan.policy = ngx_http_mcp_tenant_policy(ctx);
 
     if (ngx_http_mcp_tenant_body_memory == NULL) {
         ngx_http_mcp_tenant_body_memory = ngx_alloc(mcp_rpc_scanner_size(),

@@ -23,7 +23,7 @@ struct ngx_http_mcp_tenant_filter_s {
 
 
 static ngx_uint_t ngx_http_mcp_tenant_filter_wanted(
-    ngx_http_mcp_tenant_ctx_t *ctx, mcp_policy_t *policy);
+    ngx_http_mcp_tenant_ctx_t *ctx, const mcp_policy_t *policy);
 static ngx_uint_t ngx_http_mcp_tenant_filter_looks(ngx_http_request_t *r,
     ngx_http_mcp_tenant_ctx_t *ctx);
 static ngx_int_t ngx_http_mcp_tenant_filter_framing(ngx_http_request_t *r,
@@ -70,6 +70,7 @@ ngx_http_mcp_tenant_filter_init(ngx_http_request_t *r,
 
     ctx->filter = NULL;
 
+    policy = ngx_http_mcp_tenant_policy(ctx);
     hides = ngx_http_mcp_tenant_filter_wanted(ctx, &policy);
 
     if (!hides && !ngx_http_mcp_tenant_filter_looks(r, ctx)) {
@@ -133,7 +134,7 @@ ngx_http_mcp_tenant_filter_init(ngx_http_request_t *r,
  */
 static ngx_uint_t
 ngx_http_mcp_tenant_filter_wanted(ngx_http_mcp_tenant_ctx_t *ctx,
-    mcp_policy_t *policy)
+    const mcp_policy_t *policy)
 {
     ngx_uint_t  i;
 
@@ -141,11 +142,6 @@ ngx_http_mcp_tenant_filter_wanted(ngx_http_mcp_tenant_ctx_t *ctx,
         "tools/list", "resources/list", "resources/templates/list",
         "prompts/list", NULL
     };
-
-    policy->image = ctx->image->image;
-    policy->server = mcp_image_server(policy->image, ctx->server);
-    policy->key = ctx->key == MCP_IMAGE_NONE
-                  ? NULL : mcp_image_key(policy->image, ctx->key);
 
     if (!mcp_policy_stands(policy)) {
         return 0;

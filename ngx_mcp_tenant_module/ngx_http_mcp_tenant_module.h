@@ -448,6 +448,9 @@ ngx_uint_t ngx_http_mcp_tenant_host_allowed(ngx_http_request_t *r);
 
 /* body */
 
+/* The rules that the request is under; server is NULL while it has none. */
+mcp_policy_t ngx_http_mcp_tenant_policy(ngx_http_mcp_tenant_ctx_t *ctx);
+
 /*
  * Whether the body of this POST must be read before it is passed on.  Where
  * the mirrored headers do, their method and name are noted in its place.
