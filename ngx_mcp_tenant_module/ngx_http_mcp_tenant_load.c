@@ -218,8 +218,9 @@ ngx_http_mcp_tenant_load_read(ngx_http_mcp_tenant_main_conf_t *mtmcf,
         return MCP_ERROR;
     }
 
-    if (served && !mtmcf->allow_shrink
-        && mcp_shrink_check(config, served, report) != MCP_OK)
+    if (served
+        && mcp_shrink_check(config, served, mtmcf->allow_shrink != 0, report)
+           != MCP_OK)
     {
         mcp_config_free(config);
         return MCP_ERROR;

@@ -108,8 +108,20 @@ $main::catalog
     unlike(call('', method => 'GET', path => '/metrics')->{body},
            qr/last_error_info\{/, 'nor have metrics');
 
-    write_file('tenants.yaml', tenants_file('', 'a'));
+    my $cut = tenants_file('', 'a');
+
+    chomp($cut);
+    write_file('tenants.yaml', $cut);
+    wait_until(sub {
+        error_log() =~ /tenants\.yaml:5:106:\ found\ the\ end\ of\ the\ file
+            \ within\ a\ line,\ without\ 1\ tenant\ and\ 1\ key\ that\ are/x;
+    }, 'a file that was cut within a line is refused');
+    is(asked('b'), 200, 'both serve on');
+
+    write_file('tenants.yaml', "$cut\n");
     wait_until(sub { asked('b') == 401 }, 'half of two may go');
+    like(error_log(), qr/\[warn\]\ .*yaml:2:3:\ warning:\ found\ 1\ tenant,
+         \ without\ 1\ that\ is\ served\ \(b\),\ expected/x, 'and is told');
 --- no_error_log
 [alert]
 [crit]
@@ -127,7 +139,7 @@ $main::catalog
     kill 'STOP', $loader->{pid};
     write_file('tenants.yaml', tenants_file('', 'a'));
     kill 'HUP', nginx_pid();
-    wait_until(sub { error_log() =~ /\[emerg\] .* found 1 tenants, without 2/ },
+    wait_until(sub { error_log() =~ /\[emerg\] .* found 1 tenant, without 2/ },
                'the reload is refused');
     kill 'CONT', $loader->{pid};
     is(asked('c'), 200, 'all serve on');

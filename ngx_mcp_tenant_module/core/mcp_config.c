@@ -28,6 +28,8 @@ static int mcp_config_load_once(const char *path,
 static mcp_config_t *mcp_config_new(void);
 static int mcp_config_begin(mcp_load_t *load, const char *path);
 static void mcp_config_tenants(mcp_load_t *load);
+static mcp_mark_t mcp_config_cut(const mcp_load_t *load,
+    const mcp_file_t *file);
 static void mcp_config_catalogs(mcp_load_t *load);
 static void mcp_config_catalog(mcp_load_t *load, size_t n,
     mcp_arena_t *scratch, mcp_file_t *file, mcp_set_t *ids);
@@ -221,6 +223,7 @@ mcp_config_tenants(mcp_load_t *load)
     }
 
     mcp_load_add_bytes(load, file.data, file.len);
+    load->config->cut = mcp_config_cut(load, &file);
 
     (void) mcp_yaml_parse(load->tree, load->file, file.data, file.len,
                           load->report, &root);
@@ -233,6 +236,35 @@ mcp_config_tenants(mcp_load_t *load)
         mcp_report_add(load->report, MCP_REPORT_ERROR, &mark,
                        "found nothing, expected \"tenants:\" and a list");
     }
+}
+
+
+static mcp_mark_t
+mcp_config_cut(const mcp_load_t *load, const mcp_file_t *file)
+{
+    size_t      i;
+    mcp_mark_t  cut;
+
+    cut.file = load->file;
+    cut.line = 0;
+    cut.column = 0;
+
+    if (file->len && file->data[file->len - 1] != '\n') {
+
+        cut.line = 1;
+        cut.column = 1;
+
+        for (i = 0; i < file->len; i++) {
+            cut.column++;
+
+            if (file->data[i] == '\n') {
+                cut.line++;
+                cut.column = 1;
+            }
+        }
+    }
+
+    return cut;
 }
 
 

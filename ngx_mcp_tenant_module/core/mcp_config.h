@@ -39,7 +39,9 @@ typedef struct {
 
 /*
  * files: every file that was read, tenants.yaml first, secrets included.
- * allow_shrink_to: 0 when the file does not say; list: where "tenants" stands.
+ * allow_shrink_to: 0 when the file does not say; list: where "tenants" stands;
+ * cut: the end of tenants.yaml when its last line has no line feed, else its
+ * line is 0.
  */
 typedef struct {
     mcp_arena_t    *arena;
@@ -49,6 +51,7 @@ typedef struct {
     size_t          nfiles;
     uint32_t        allow_shrink_to;
     mcp_mark_t      list;
+    mcp_mark_t      cut;
     unsigned char   digest[32];             /* SHA-256 over all files */
 } mcp_config_t;
 

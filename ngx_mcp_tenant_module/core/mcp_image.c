@@ -45,6 +45,13 @@ mcp_image_digest(const mcp_image_t *image)
 }
 
 
+bool
+mcp_image_cut(const mcp_image_t *image)
+{
+    return image->cut != 0;
+}
+
+
 uint32_t
 mcp_image_ntenants(const mcp_image_t *image)
 {

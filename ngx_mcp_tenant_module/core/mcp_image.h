@@ -217,6 +217,9 @@ uint64_t mcp_image_generation(const mcp_image_t *image);
 size_t mcp_image_size(const mcp_image_t *image);
 const unsigned char *mcp_image_digest(const mcp_image_t *image);  /* 32 */
 
+/* Whether the last line of tenants.yaml had no line feed. */
+bool mcp_image_cut(const mcp_image_t *image);
+
 uint32_t mcp_image_ntenants(const mcp_image_t *image);
 uint32_t mcp_image_nkeys(const mcp_image_t *image);
 uint32_t mcp_image_nservers(const mcp_image_t *image);

@@ -157,6 +157,7 @@ mcp_image_lay_out(mcp_image_build_t *build, const char **reterr_text)
     image->layout = MCP_IMAGE_LAYOUT;
     image->byte_order = MCP_IMAGE_BYTE_ORDER;
     image->size = size;
+    image->cut = build->config->cut.line != 0;
 
     for (i = 0; i < MCP_IMAGE_TABLES; i++) {
         image->tables[i].offset = (uint32_t) offset[i];

@@ -14,7 +14,7 @@
 
 
 /* Raise it with every change of what a field means. */
-#define MCP_IMAGE_LAYOUT      4
+#define MCP_IMAGE_LAYOUT      5
 
 #define MCP_IMAGE_MAGIC       "mcpimage"
 #define MCP_IMAGE_MAGIC_LEN   8
@@ -57,6 +57,7 @@ typedef struct {
 /*
  * checksum covers everything behind it; what stands before it has only one
  * right value.  decoy is what a search compares with at an empty key slot.
+ * cut: whether the last line of tenants.yaml had no line feed.
  */
 struct mcp_image_s {
     char               magic[MCP_IMAGE_MAGIC_LEN];
@@ -69,6 +70,7 @@ struct mcp_image_s {
     uint64_t           seed[2];
     unsigned char      config_digest[32];
     unsigned char      decoy[MCP_KEY_DIGEST_LEN];
+    uint64_t           cut;
     mcp_image_table_t  tables[MCP_IMAGE_TABLES];
 };
 

@@ -1,6 +1,7 @@
 /*
- * A file that has lost most of its tenants is more often an accident, such as
- * a file that was cut short, than what its author wants.
+ * A file that has lost tenants may have been cut short, or written by a
+ * program that knew only some of them: more often an accident than what its
+ * author wants.
  */
 
 #ifndef _MCP_SHRINK_H_INCLUDED_
@@ -13,11 +14,14 @@
 
 /*
  * MCP_ERROR, and a finding in report, when config lacks more than half of the
- * tenants that are served, unless its allow_shrink_to is their number.  config
- * must be as mcp_config_load() gave it, served an opened image.
+ * tenants that are served, unless its allow_shrink_to is their number, or
+ * lacks any tenant or key and ends within a line where the served file did
+ * not.  allowed: neither counts.  A change that passes leaves a warning of
+ * the tenants that go.  config must be as mcp_config_load() gave it, served
+ * an opened image.
  */
 int mcp_shrink_check(const mcp_config_t *config, const mcp_image_t *served,
-    mcp_report_t *report);
+    bool allowed, mcp_report_t *report);
 
 
 #endif /* _MCP_SHRINK_H_INCLUDED_ */
