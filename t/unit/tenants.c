@@ -196,6 +196,13 @@ static const config_case_t  cases[] = {
       "api_keys, quotas, allowed_origins, secrets\n"
     },
     {
+      "an unknown key with digits, which may be a secret, too",
+      TENANT("hunter2: x"),
+      "tenants.yaml:3:5: found the unknown key of 7 characters in a "
+      "tenant, expected one of: id, display_name, namespace, catalog_file, "
+      "enabled, api_keys, quotas, allowed_origins, secrets\n"
+    },
+    {
       "an unknown key that may be a secret",
       TENANT("mcpt_0123456789abcdefghijklmnopqrst: x"),
       "tenants.yaml:3:5: found the unknown key of 35 characters in a "
