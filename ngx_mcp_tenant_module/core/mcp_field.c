@@ -164,7 +164,9 @@ mcp_field_unknown(mcp_load_t *load, const mcp_yaml_node_t *node,
 
     /* what stands where a key should be may be anything, a secret too */
 
-    if (mcp_text_is_word(&node->key, "_-.", MCP_FIELD_KEY_MAX)) {
+    if (mcp_text_is_word(&node->key, "_-.", MCP_FIELD_KEY_MAX)
+        && strpbrk(node->key.data, "0123456789") == NULL)
+    {
         (void) mcp_text_quote(&node->key, quoted);
 
     } else {

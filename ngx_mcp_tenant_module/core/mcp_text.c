@@ -558,7 +558,7 @@ mcp_text_quote(const mcp_str_t *text, char buf[MCP_TEXT_QUOTE_LEN])
 {
     char           *p;
     size_t          i;
-    unsigned char   c, before;
+    unsigned char   c, before, next;
 
     if (text->len > MCP_TEXT_QUOTED_MAX
         || memmem(text->data, text->len, MCP_KEY_PREFIX,
@@ -575,8 +575,13 @@ mcp_text_quote(const mcp_str_t *text, char buf[MCP_TEXT_QUOTE_LEN])
 
     for (i = 0; i < text->len; i++) {
         c = (unsigned char) text->data[i];
+        next = i + 1 < text->len ? (unsigned char) text->data[i + 1] : 0xff;
 
-        if (c < ' ' || c == 0x7f || (before == 0xc2 && c < 0xa0)) {
+        /* both bytes of the control characters that have two in UTF-8 */
+
+        if (c < ' ' || c == 0x7f || (c == 0xc2 && next < 0xa0)
+            || (before == 0xc2 && c < 0xa0))
+        {
             p += sprintf(p, "\\x%02x", c);
 
         } else {

@@ -107,6 +107,13 @@ static const config_case_t  cases[] = {
       "as \"id: team-a\"\n"
     },
     {
+      "an id with control characters",
+      "tenants:\n"
+      "  - id: \"a\\e\\x9b\\x7f\\xe9\"\n",
+      "tenants.yaml:2:9: found \"a\\x1b\\xc2\\x9b\\x7f\xc3\xa9\" as id, "
+      "expected 1 to 63 of a-z, 0-9 and \"-\", with no \"-\" at either end\n"
+    },
+    {
       "an id in upper case",
       "tenants:\n"
       "  - id: Team-A\n",
@@ -187,6 +194,13 @@ static const config_case_t  cases[] = {
       "tenants.yaml:3:5: found the unknown key \"color\" in a tenant, "
       "expected one of: id, display_name, namespace, catalog_file, enabled, "
       "api_keys, quotas, allowed_origins, secrets\n"
+    },
+    {
+      "an unknown key with digits, which may be a secret, too",
+      TENANT("hunter2: x"),
+      "tenants.yaml:3:5: found the unknown key of 7 characters in a "
+      "tenant, expected one of: id, display_name, namespace, catalog_file, "
+      "enabled, api_keys, quotas, allowed_origins, secrets\n"
     },
     {
       "an unknown key that may be a secret",
