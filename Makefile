@@ -51,7 +51,7 @@ help:
 	@echo 'make conformance         the official suites, direct and through'
 	@echo 'make demo                a running gateway on 127.0.0.1:8080'
 	@echo 'make soak                kills, bursts, reloads: SOAK=long for an hour;'
-	@echo '                         BREAK=take|give|reap|order|reload must fail'
+	@echo '                         BREAK=take|give|... must fail (see README.md)'
 	@echo 'make bench               what the gateway costs, beside bare proxy_pass'
 	@echo 'make asan                unit tests with ASan and UBSan'
 	@echo 'make valgrind            unit tests and t/*.t under valgrind'
@@ -166,6 +166,7 @@ SCENARIOS_give = bursts
 SCENARIOS_reap = kills
 SCENARIOS_order = crashes
 SCENARIOS_reload = rewrites
+SCENARIOS_sticky = sessions
 SOAK_MAKE = module B=$(B)/broken/$(BREAK) \
     CC='$(CC) -DMCP_BREAK_$(shell echo $(BREAK) | tr a-z A-Z) $(FLAGS_$(BREAK))'
 FLAGS_order = -DMCP_CRASH_POINTS

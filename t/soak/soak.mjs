@@ -16,10 +16,11 @@ import { isolation } from './isolation.mjs';
 import { kills } from './kills.mjs';
 import { limits } from './limits.mjs';
 import { broken, rewrites } from './rewrites.mjs';
+import { sessions } from './sessions.mjs';
 import { writers } from './writers.mjs';
 
 const scenarios = { core, kills, crashes, bursts, rewrites, writers, broken,
-                    hups, limits, isolation };
+                    hups, limits, isolation, sessions };
 
 
 /* What a scenario says. */
