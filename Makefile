@@ -167,6 +167,7 @@ SCENARIOS_reap = kills
 SCENARIOS_order = crashes
 SCENARIOS_reload = rewrites
 SCENARIOS_sticky = sessions
+SCENARIOS_reuse = filter
 SOAK_MAKE = module B=$(B)/broken/$(BREAK) \
     CC='$(CC) -DMCP_BREAK_$(shell echo $(BREAK) | tr a-z A-Z) $(FLAGS_$(BREAK))'
 FLAGS_order = -DMCP_CRASH_POINTS

@@ -460,6 +460,10 @@ ngx_http_mcp_tenant_filter_buf(ngx_http_mcp_tenant_filter_t *f)
 
     cl = *ll;
 
+#ifdef MCP_BREAK_REUSE
+    cl = NULL;
+#endif
+
     if (cl) {
         *ll = cl->next;
 

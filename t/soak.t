@@ -6,7 +6,7 @@ use strict;
 use warnings;
 
 my @scenarios = qw(kills crashes bursts rewrites writers broken hups limits
-                   sessions);
+                   sessions filter);
 
 if (($ENV{SOAK} || '') eq 'tiny') {
     print "1..0 # SKIP too slow under valgrind\n";

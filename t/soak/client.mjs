@@ -296,14 +296,17 @@ export class Stream {
                 return;
             }
 
-            const number = this.text.slice(0, end).match(/^data: (\d+)$/)?.[1];
-
-            if (Number(number) !== this.events) {
-                this.fault(`event ${number} instead of ${this.events}`);
-            }
-
+            this.onEvent(this.text.slice(0, end));
             this.events++;
             this.text = this.text.slice(end + 2);
+        }
+    }
+
+    onEvent(text) {
+        const number = text.match(/^data: (\d+)$/)?.[1];
+
+        if (Number(number) !== this.events) {
+            this.fault(`event ${number} instead of ${this.events}`);
         }
     }
 

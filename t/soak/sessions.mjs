@@ -44,11 +44,11 @@ class Replica {
             this.own.add(session);
         }
 
-        /* one that was ended may be asked to end again */
+        /* not 404, which the gateway says; one may be ended again */
 
         if (!this.own.has(session)) {
             this.strays++;
-            res.writeHead(404).end();
+            res.writeHead(400).end();
             return;
         }
 
