@@ -37,8 +37,8 @@ COMPILE = $(CC) $(STRICT) $(CFLAGS) $(CPPFLAGS) $(SANITIZE) $(INCS)
 LINK = $(CC) $(CFLAGS) $(SANITIZE) $(LDFLAGS)
 
 
-.PHONY: all module cli units static crash-points check test soak bench demo \
-        valgrind asan style install uninstall clean distclean help force
+.PHONY: all module cli units static crash-points check test bodies soak bench \
+        demo valgrind asan style install uninstall clean distclean help force
 
 all: module cli
 
@@ -48,6 +48,8 @@ help:
 	@echo 'make static NGINX_SRC=DIR   a whole nginx with the module inside'
 	@echo 'make check               unit tests only (nothing is installed)'
 	@echo 'make test                install what tests need, run everything'
+	@echo 'make bodies              mutated bodies, read as Node reads them:'
+	@echo '                         BODIES=1000000 for as many, SEED=N for those'
 	@echo 'make demo                a running gateway on 127.0.0.1:8080'
 	@echo 'make soak                kills, bursts, reloads: SOAK=long for an hour;'
 	@echo '                         BREAK=take|give|reap|order|reload must fail'
@@ -85,6 +87,9 @@ $(OBJ)/t/unit/%: $(OBJ)/t/unit/%.o $(OBJ)/core.a
 $(OBJ)/t/bench/%: $(OBJ)/t/bench/%.o $(OBJ)/core.a
 	@$(LINK) -o $@ $^ $(LIBS)
 
+$(OBJ)/t/bodies/%: $(OBJ)/t/bodies/%.o $(OBJ)/core.a
+	@$(LINK) -o $@ $^ $(LIBS)
+
 .SECONDARY:
 
 $(OBJ)/%.o: %.c $(OBJ)/settings
@@ -99,7 +104,8 @@ $(OBJ)/settings: force
 	@echo '$(COMPILE) $(CORE_SRCS)' > $@.new
 	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 
--include $(patsubst %.c,$(OBJ)/%.d,$(CORE_SRCS) $(CLI_SRCS) $(UNIT_SRCS))
+-include $(patsubst %.c,$(OBJ)/%.d,$(CORE_SRCS) $(CLI_SRCS) $(UNIT_SRCS) \
+    t/bench/core.c t/bodies/verdicts.c)
 
 
 # The module: NGINX's own configure and make, in a tree of links, because
@@ -147,8 +153,13 @@ check: units
 
 test:
 	@t/setup/packages test
-	@$(MAKE) --no-print-directory -j$(JOBS) all units crash-points
+	@$(MAKE) --no-print-directory -j$(JOBS) all units crash-points \
+	    $(OBJ)/t/bodies/verdicts
 	@perl t/run.pl $(UNITS) t
+
+bodies: $(OBJ)/t/bodies/verdicts
+	@t/setup/packages test
+	@BODIES='$(BODIES)' SEED='$(SEED)' perl t/run.pl t/bodies/bodies.test.mjs
 
 # With BREAK, a module without one of its mechanisms: the scenario that is
 # there for it has to fail.
