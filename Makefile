@@ -37,8 +37,9 @@ COMPILE = $(CC) $(STRICT) $(CFLAGS) $(CPPFLAGS) $(SANITIZE) $(INCS)
 LINK = $(CC) $(CFLAGS) $(SANITIZE) $(LDFLAGS)
 
 
-.PHONY: all module cli units static crash-points check test conformance soak \
-        bench demo valgrind asan style install uninstall clean distclean help force
+.PHONY: all module cli units static crash-points check test conformance \
+        bodies soak bench demo valgrind asan style install uninstall clean \
+        distclean help force
 
 all: module cli
 
@@ -49,6 +50,8 @@ help:
 	@echo 'make check               unit tests only (nothing is installed)'
 	@echo 'make test                install what tests need, run everything'
 	@echo 'make conformance         the official suites, direct and through'
+	@echo 'make bodies              mutated bodies, read as Node reads them:'
+	@echo '                         BODIES=1000000 for as many, SEED=N for those'
 	@echo 'make demo                a running gateway on 127.0.0.1:8080'
 	@echo 'make soak                kills, bursts, reloads: SOAK=long for an hour;'
 	@echo '                         BREAK=take|give|... must fail (see README.md)'
@@ -86,6 +89,9 @@ $(OBJ)/t/unit/%: $(OBJ)/t/unit/%.o $(OBJ)/core.a
 $(OBJ)/t/bench/%: $(OBJ)/t/bench/%.o $(OBJ)/core.a
 	@$(LINK) -o $@ $^ $(LIBS)
 
+$(OBJ)/t/bodies/%: $(OBJ)/t/bodies/%.o $(OBJ)/core.a
+	@$(LINK) -o $@ $^ $(LIBS)
+
 .SECONDARY:
 
 $(OBJ)/%.o: %.c $(OBJ)/settings
@@ -100,7 +106,8 @@ $(OBJ)/settings: force
 	@echo '$(COMPILE) $(CORE_SRCS)' > $@.new
 	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 
--include $(patsubst %.c,$(OBJ)/%.d,$(CORE_SRCS) $(CLI_SRCS) $(UNIT_SRCS))
+-include $(patsubst %.c,$(OBJ)/%.d,$(CORE_SRCS) $(CLI_SRCS) $(UNIT_SRCS) \
+    t/bench/core.c t/bodies/verdicts.c)
 
 
 # The module: NGINX's own configure and make, in a tree of links, because
@@ -148,7 +155,8 @@ check: units
 
 test:
 	@t/setup/packages test
-	@$(MAKE) --no-print-directory -j$(JOBS) all units crash-points
+	@$(MAKE) --no-print-directory -j$(JOBS) all units crash-points \
+	    $(OBJ)/t/bodies/verdicts
 	@perl t/run.pl $(UNITS) t
 
 # A table of what t/interop/conformance.test.mjs tests, too.
@@ -156,6 +164,10 @@ conformance:
 	@t/setup/packages conformance
 	@$(MAKE) --no-print-directory -j$(JOBS) all
 	@t/interop/node t/interop/conformance.mjs
+
+bodies: $(OBJ)/t/bodies/verdicts
+	@t/setup/packages test
+	@BODIES='$(BODIES)' SEED='$(SEED)' perl t/run.pl t/bodies/bodies.test.mjs
 
 # With BREAK, a module without one of its mechanisms: the scenario that is
 # there for it has to fail.

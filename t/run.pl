@@ -2,7 +2,7 @@
 #
 # Run tests and count them: run.pl PROGRAM... [t]
 #   PROGRAM  a compiled unit test, a .t or a .test.mjs file
-#   t        all of t/*.t, t/*/*.t and t/interop/*.test.mjs
+#   t        all of t/*.t, t/*/*.t and t/*/*.test.mjs
 # Each speaks TAP.  The last line is "N passed, N failed"; what was skipped is
 # neither, and is listed.  A program that dies, breaks its plan or runs
 # nothing counts as one failure.  V=1 shows every test.
@@ -45,7 +45,7 @@ exit summary($results, $done);
 
 
 sub all_tests {
-    return (glob('t/*.t'), glob('t/*/*.t'), glob('t/interop/*.test.mjs'));
+    return (glob('t/*.t'), glob('t/*/*.t'), glob('t/*/*.test.mjs'));
 }
 
 
@@ -81,6 +81,7 @@ sub set_environment {
         TEST_NGINX_SERVROOT     => "$repo/build/servroot",
         TEST_NGINX_PORT         => free_port(),
         MCP_TENANT              => "$repo/build/mcp-tenant",
+        MCP_VERDICTS            => "$repo/build/obj/t/bodies/verdicts",
     );
 
     for my $name (keys %value) {
