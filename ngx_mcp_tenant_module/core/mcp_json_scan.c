@@ -105,6 +105,7 @@ mcp_json_scan_init(mcp_json_scan_t *scan, mcp_json_handler_pt handler,
     scan->handler = handler;
     scan->data = data;
     scan->state = STATE_VALUE;
+    scan->is_raw = false;
     scan->high_surrogate = 0;
     scan->depth = 0;
     scan->watched = 0;
