@@ -37,8 +37,8 @@ COMPILE = $(CC) $(STRICT) $(CFLAGS) $(CPPFLAGS) $(SANITIZE) $(INCS)
 LINK = $(CC) $(CFLAGS) $(SANITIZE) $(LDFLAGS)
 
 
-.PHONY: all module cli units static crash-points check test soak bench demo \
-        valgrind asan style install uninstall clean distclean help force
+.PHONY: all module cli units static crash-points check test conformance soak \
+        bench demo valgrind asan style install uninstall clean distclean help force
 
 all: module cli
 
@@ -48,9 +48,10 @@ help:
 	@echo 'make static NGINX_SRC=DIR   a whole nginx with the module inside'
 	@echo 'make check               unit tests only (nothing is installed)'
 	@echo 'make test                install what tests need, run everything'
+	@echo 'make conformance         the official suites, direct and through'
 	@echo 'make demo                a running gateway on 127.0.0.1:8080'
 	@echo 'make soak                kills, bursts, reloads: SOAK=long for an hour;'
-	@echo '                         BREAK=take|give|reap|order|reload must fail'
+	@echo '                         BREAK=take|give|... must fail (see README.md)'
 	@echo 'make bench               what the gateway costs, beside bare proxy_pass'
 	@echo 'make asan                unit tests with ASan and UBSan'
 	@echo 'make valgrind            unit tests and t/*.t under valgrind'
@@ -152,6 +153,12 @@ test:
 	@$(MAKE) --no-print-directory -j$(JOBS) all units crash-points
 	@perl t/run.pl $(UNITS) t
 
+# A table of what t/interop/conformance.test.mjs tests, too.
+conformance:
+	@t/setup/packages conformance
+	@$(MAKE) --no-print-directory -j$(JOBS) all
+	@t/interop/node t/interop/conformance.mjs
+
 # With BREAK, a module without one of its mechanisms: the scenario that is
 # there for it has to fail.
 ifdef BREAK
@@ -161,6 +168,8 @@ SCENARIOS_give = bursts
 SCENARIOS_reap = kills
 SCENARIOS_order = crashes
 SCENARIOS_reload = rewrites
+SCENARIOS_sticky = sessions
+SCENARIOS_reuse = filter
 SOAK_MAKE = module B=$(B)/broken/$(BREAK) \
     CC='$(CC) -DMCP_BREAK_$(shell echo $(BREAK) | tr a-z A-Z) $(FLAGS_$(BREAK))'
 FLAGS_order = -DMCP_CRASH_POINTS

@@ -3,10 +3,11 @@
  */
 
 #include "ngx_http_mcp_tenant_module.h"
+#include "ngx_http_mcp_tenant_upstream.h"
 
 
 static mcp_reason_e ngx_http_mcp_tenant_ladder(ngx_http_request_t *r,
-    ngx_http_mcp_tenant_ctx_t *ctx);
+    ngx_http_mcp_tenant_ctx_t *ctx, mcp_reason_e server);
 static mcp_reason_e ngx_http_mcp_tenant_server(
     ngx_http_mcp_tenant_ctx_t *ctx);
 static mcp_reason_e ngx_http_mcp_tenant_mcp(ngx_http_request_t *r,
@@ -14,8 +15,6 @@ static mcp_reason_e ngx_http_mcp_tenant_mcp(ngx_http_request_t *r,
 static mcp_reason_e ngx_http_mcp_tenant_protocol(ngx_http_request_t *r,
     ngx_http_mcp_tenant_ctx_t *ctx);
 static mcp_reason_e ngx_http_mcp_tenant_server_active(
-    ngx_http_mcp_tenant_ctx_t *ctx);
-static ngx_uint_t ngx_http_mcp_tenant_origin_allowed(
     ngx_http_mcp_tenant_ctx_t *ctx);
 static ngx_uint_t ngx_http_mcp_tenant_is_modern(ngx_str_t *version);
 static ngx_uint_t ngx_http_mcp_tenant_is_json(ngx_str_t *type);
@@ -35,7 +34,7 @@ static ngx_int_t ngx_http_mcp_tenant_allow(ngx_http_request_t *r,
 ngx_int_t
 ngx_http_mcp_tenant_access_handler(ngx_http_request_t *r)
 {
-    mcp_reason_e                     reason;
+    mcp_reason_e                     reason, server;
     ngx_http_mcp_tenant_ctx_t       *ctx;
     ngx_http_mcp_tenant_loc_conf_t  *mtlcf;
 
@@ -63,6 +62,7 @@ ngx_http_mcp_tenant_access_handler(ngx_http_request_t *r)
     }
 
     ctx->modern = ngx_http_mcp_tenant_is_modern(&ctx->mcp_version);
+    server = ngx_http_mcp_tenant_server(ctx);
 
     /* read before the ladder goes on, so that a refusal can echo the id */
 
@@ -70,7 +70,7 @@ ngx_http_mcp_tenant_access_handler(ngx_http_request_t *r)
         return ngx_http_mcp_tenant_read_body(r, ctx);
     }
 
-    reason = ngx_http_mcp_tenant_ladder(r, ctx);
+    reason = ngx_http_mcp_tenant_ladder(r, ctx, server);
 
     if (reason == MCP_REASON_OK
         && ctx->route == NGX_HTTP_MCP_TENANT_ROUTE_MCP)
@@ -93,15 +93,18 @@ ngx_http_mcp_tenant_access_handler(ngx_http_request_t *r)
 
 static mcp_reason_e
 ngx_http_mcp_tenant_ladder(ngx_http_request_t *r,
-    ngx_http_mcp_tenant_ctx_t *ctx)
+    ngx_http_mcp_tenant_ctx_t *ctx, mcp_reason_e server)
 {
-    mcp_reason_e  server, body;
+    mcp_reason_e  body;
 
-    /* looked at before it is their turn: a refusal can then echo the id */
+    /* looked at before it is its turn: a refusal can then echo the id */
 
-    server = ngx_http_mcp_tenant_server(ctx);
     body = ctx->body_done ? ngx_http_mcp_tenant_body_scan(r, ctx)
                           : MCP_REASON_OK;
+
+    if (!ngx_http_mcp_tenant_host_allowed(r)) {
+        return MCP_REASON_HOST_NOT_ALLOWED;
+    }
 
     if (!ngx_http_mcp_tenant_origin_allowed(ctx)) {
         return MCP_REASON_ORIGIN_NOT_ALLOWED;
@@ -310,44 +313,14 @@ ngx_http_mcp_tenant_server_active(ngx_http_mcp_tenant_ctx_t *ctx)
 }
 
 
-/* Programs send no Origin; a browser does, and only a known one may. */
-static ngx_uint_t
-ngx_http_mcp_tenant_origin_allowed(ngx_http_mcp_tenant_ctx_t *ctx)
-{
-    uint32_t                   i;
-    mcp_str_t                  origin;
-    const mcp_image_t         *image;
-    const mcp_image_tenant_t  *tenant;
-
-    if (ctx->origin.data == NULL) {
-        return 1;
-    }
-
-    image = ctx->image->image;
-    tenant = mcp_image_tenant(image, ctx->tenant);
-
-    for (i = 0; i < tenant->origins.count; i++) {
-
-        origin = mcp_image_string(image, &tenant->origins, i);
-
-        if (origin.len == ctx->origin.len
-            && ngx_memcmp(origin.data, ctx->origin.data, origin.len) == 0)
-        {
-            return 1;
-        }
-    }
-
-    return 0;
-}
-
-
 static ngx_uint_t
 ngx_http_mcp_tenant_wants_body(ngx_http_request_t *r,
     ngx_http_mcp_tenant_ctx_t *ctx)
 {
     return r->method == NGX_HTTP_POST
            && ctx->route == NGX_HTTP_MCP_TENANT_ROUTE_MCP
-           && ngx_http_mcp_tenant_protocol(r, ctx) == MCP_REASON_OK;
+           && ngx_http_mcp_tenant_protocol(r, ctx) == MCP_REASON_OK
+           && ngx_http_mcp_tenant_body_needed(r, ctx);
 }
 
 

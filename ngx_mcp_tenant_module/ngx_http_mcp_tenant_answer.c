@@ -4,6 +4,7 @@
  */
 
 #include "ngx_http_mcp_tenant_module.h"
+#include "ngx_http_mcp_tenant_upstream.h"
 
 
 static ngx_int_t ngx_http_mcp_tenant_answer_init_peer(ngx_http_request_t *r,

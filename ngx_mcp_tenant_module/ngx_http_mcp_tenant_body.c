@@ -20,8 +20,16 @@ typedef struct {
 } ngx_http_mcp_tenant_scan_t;
 
 
+static ngx_uint_t ngx_http_mcp_tenant_body_ruled(
+    ngx_http_mcp_tenant_ctx_t *ctx);
+static ngx_uint_t ngx_http_mcp_tenant_body_streams(
+    ngx_http_mcp_tenant_ctx_t *ctx);
+static ngx_uint_t ngx_http_mcp_tenant_body_mirrored(ngx_http_request_t *r,
+    ngx_http_mcp_tenant_ctx_t *ctx);
 static mcp_rpc_result_e ngx_http_mcp_tenant_body_feed(ngx_http_request_t *r,
     mcp_rpc_scanner_t *scanner);
+static ngx_uint_t ngx_http_mcp_tenant_body_batch_allowed(
+    ngx_http_mcp_tenant_ctx_t *ctx);
 static mcp_rpc_result_e ngx_http_mcp_tenant_body_feed_file(
     ngx_http_request_t *r, mcp_rpc_scanner_t *scanner, ngx_buf_t *b);
 static int ngx_http_mcp_tenant_body_message(void *data,
@@ -33,7 +41,7 @@ static ngx_int_t ngx_http_mcp_tenant_body_name(ngx_http_request_t *r,
 static mcp_reason_e ngx_http_mcp_tenant_body_policy(
     ngx_http_mcp_tenant_scan_t *scan, const mcp_rpc_message_t *message);
 static mcp_reason_e ngx_http_mcp_tenant_body_denied(
-    const mcp_policy_request_t *request);
+    ngx_http_mcp_tenant_ctx_t *ctx, const mcp_policy_request_t *request);
 static ngx_int_t ngx_http_mcp_tenant_body_keep(ngx_pool_t *pool,
     ngx_str_t *ret_text, const mcp_str_t *text);
 
@@ -50,6 +58,111 @@ ngx_http_mcp_tenant_body_exit_process(void)
 }
 
 
+ngx_uint_t
+ngx_http_mcp_tenant_body_needed(ngx_http_request_t *r,
+    ngx_http_mcp_tenant_ctx_t *ctx)
+{
+    ngx_http_mcp_tenant_loc_conf_t   *mtlcf;
+    ngx_http_mcp_tenant_main_conf_t  *mtmcf;
+
+    mtlcf = ngx_http_get_module_loc_conf(r, ngx_http_mcp_tenant_module);
+    mtmcf = ngx_http_get_module_main_conf(r, ngx_http_mcp_tenant_module);
+
+    /* rules and limits of tools never go by what a header says */
+
+    if (ngx_http_mcp_tenant_body_ruled(ctx)) {
+        return 1;
+    }
+
+    switch (mtlcf->body) {
+
+    case NGX_HTTP_MCP_TENANT_BODY_OFF:
+        return 0;
+
+    case NGX_HTTP_MCP_TENANT_BODY_HEADERS:
+        return !ngx_http_mcp_tenant_body_mirrored(r, ctx);
+
+    case NGX_HTTP_MCP_TENANT_BODY_AUTO:
+        return mtmcf->messages
+               || mtlcf->quota_error == NGX_HTTP_MCP_TENANT_QUOTA_JSONRPC
+               || ngx_http_mcp_tenant_body_streams(ctx);
+
+    default: /* NGX_HTTP_MCP_TENANT_BODY_VERIFY */
+        return 1;
+    }
+}
+
+
+mcp_policy_t
+ngx_http_mcp_tenant_policy(ngx_http_mcp_tenant_ctx_t *ctx)
+{
+    mcp_policy_t  policy;
+
+    policy.image = ctx->image->image;
+    policy.server = ctx->server == MCP_IMAGE_NONE
+                    ? NULL : mcp_image_server(policy.image, ctx->server);
+    policy.key = ctx->key == MCP_IMAGE_NONE
+                 ? NULL : mcp_image_key(policy.image, ctx->key);
+
+    return policy;
+}
+
+
+/* Whether what is allowed depends on the message. */
+static ngx_uint_t
+ngx_http_mcp_tenant_body_ruled(ngx_http_mcp_tenant_ctx_t *ctx)
+{
+    mcp_policy_t  policy;
+
+    policy = ngx_http_mcp_tenant_policy(ctx);
+
+    return policy.server && (policy.server->tool_limits.count
+                             || mcp_policy_stands(&policy));
+}
+
+
+/* Whether a POST that asks for a stream counts in a limit of its own. */
+static ngx_uint_t
+ngx_http_mcp_tenant_body_streams(ngx_http_mcp_tenant_ctx_t *ctx)
+{
+    const mcp_image_t  *image;
+
+    image = ctx->image->image;
+
+    return (ctx->server != MCP_IMAGE_NONE
+            && mcp_image_server(image, ctx->server)->quotas.max_streams)
+           || (ctx->key != MCP_IMAGE_NONE
+               && mcp_image_key(image, ctx->key)->quotas.max_streams)
+           || mcp_image_tenant(image, ctx->tenant)->quotas.max_streams;
+}
+
+
+/* A server of 2026-07-28 refuses a body that its headers contradict. */
+static ngx_uint_t
+ngx_http_mcp_tenant_body_mirrored(ngx_http_request_t *r,
+    ngx_http_mcp_tenant_ctx_t *ctx)
+{
+    if (!ngx_http_mcp_tenant_str_is(&ctx->mcp_version, "2026-07-28")
+        || ctx->mcp_method.len == 0)
+    {
+        return 0;
+    }
+
+    if (ctx->mcp_name.data
+        && ngx_http_mcp_tenant_body_name(r, &ctx->mcp_name, &ctx->rpc_name)
+           != NGX_OK)
+    {
+        return 0;
+    }
+
+    ctx->rpc_method = ctx->mcp_method;
+    ctx->rpc_label = mcp_rpc_method_label((char *) ctx->mcp_method.data,
+                                          ctx->mcp_method.len);
+
+    return 1;
+}
+
+
 mcp_reason_e
 ngx_http_mcp_tenant_body_scan(ngx_http_request_t *r,
     ngx_http_mcp_tenant_ctx_t *ctx)
@@ -62,16 +175,7 @@ ngx_http_mcp_tenant_body_scan(ngx_http_request_t *r,
     scan.request = r;
     scan.ctx = ctx;
     scan.reason = MCP_REASON_OK;
-    ngx_memzero(&scan.policy, sizeof(mcp_policy_t));
-
-    if (ctx->server != MCP_IMAGE_NONE) {
-        scan.policy.image = ctx->image->image;
-        scan.policy.server = mcp_image_server(ctx->image->image, ctx->server);
-    }
-
-    if (ctx->key != MCP_IMAGE_NONE) {
-        scan.policy.key = mcp_image_key(ctx->image->image, ctx->key);
-    }
+    scan.policy = ngx_http_mcp_tenant_policy(ctx);
 
     if (ngx_http_mcp_tenant_body_memory == NULL) {
         ngx_http_mcp_tenant_body_memory = ngx_alloc(mcp_rpc_scanner_size(),
@@ -105,15 +209,7 @@ ngx_http_mcp_tenant_body_scan(ngx_http_request_t *r,
     case MCP_RPC_STOPPED:
 
         if (ctx->batch && scan.reason == MCP_REASON_OK
-            && (ctx->modern || ctx->mcp_method.data))
-        {
-            return MCP_REASON_INVALID_MESSAGE;
-        }
-
-        /* one request would be many calls of a tool, and count as one */
-
-        if (ctx->batch && scan.reason == MCP_REASON_OK
-            && ctx->tool_limit != MCP_IMAGE_NONE)
+            && !ngx_http_mcp_tenant_body_batch_allowed(ctx))
         {
             return MCP_REASON_INVALID_MESSAGE;
         }
@@ -132,6 +228,21 @@ ngx_http_mcp_tenant_body_scan(ngx_http_request_t *r,
                       mcp_rpc_error(scanner), mcp_rpc_error_offset(scanner));
         return MCP_REASON_NOT_JSON;
     }
+}
+
+
+/*
+ * Only 2025-03-26 has batches, whose clients need not name their revision.
+ * With a tool that has limits, one would be many calls and count as one.
+ */
+static ngx_uint_t
+ngx_http_mcp_tenant_body_batch_allowed(ngx_http_mcp_tenant_ctx_t *ctx)
+{
+    return !ctx->modern && ctx->mcp_method.data == NULL
+           && ctx->tool_limit == MCP_IMAGE_NONE
+           && (ctx->mcp_version.len == 0
+               || ngx_http_mcp_tenant_str_is(&ctx->mcp_version,
+                                             "2025-03-26"));
 }
 
 
@@ -296,6 +407,12 @@ ngx_http_mcp_tenant_body_headers(ngx_http_request_t *r,
     } else if (ngx_http_mcp_tenant_str_is(&message->method, "resources/read")) {
         mirrored = &message->uri;
 
+    } else if (ngx_http_mcp_tenant_str_is(&message->method, "tasks/get")
+               || ngx_http_mcp_tenant_str_is(&message->method, "tasks/update")
+               || ngx_http_mcp_tenant_str_is(&message->method, "tasks/cancel"))
+    {
+        mirrored = &message->task_id;
+
     } else {
         return MCP_REASON_OK;
     }
@@ -345,10 +462,7 @@ ngx_http_mcp_tenant_body_name(ngx_http_request_t *r, ngx_str_t *header,
 }
 
 
-/*
- * Also notes whose limit a call counts in.  What the scanner does not tell of,
- * the policy denies where it matters.
- */
+/* Also notes whose limit a call counts in. */
 static mcp_reason_e
 ngx_http_mcp_tenant_body_policy(ngx_http_mcp_tenant_scan_t *scan,
     const mcp_rpc_message_t *message)
@@ -366,6 +480,12 @@ ngx_http_mcp_tenant_body_policy(ngx_http_mcp_tenant_scan_t *scan,
                                          message->method.len);
     request.name = message->name;
     request.uri = message->uri;
+    request.ref_type = message->ref_type;
+    request.ref_name = message->ref_name;
+    request.ref_uri = message->ref_uri;
+    request.subscriptions = message->subscriptions;
+    request.nsubscriptions = message->nsubscriptions;
+    request.subscriptions_read = message->subscriptions_read;
 
     if (message->name.data && ngx_strcmp(request.label, "tools/call") == 0) {
         limit = mcp_policy_tool_limit(&scan->policy, message->name.data,
@@ -382,7 +502,7 @@ ngx_http_mcp_tenant_body_policy(ngx_http_mcp_tenant_scan_t *scan,
         return MCP_REASON_OK;
 
     case MCP_POLICY_DENIED:
-        return ngx_http_mcp_tenant_body_denied(&request);
+        return ngx_http_mcp_tenant_body_denied(scan->ctx, &request);
 
     default: /* MCP_POLICY_NO_METHOD */
         return MCP_REASON_RPC_METHOD_NOT_ALLOWED;
@@ -392,8 +512,18 @@ ngx_http_mcp_tenant_body_policy(ngx_http_mcp_tenant_scan_t *scan,
 
 /* Of what kind the thing is that there is not. */
 static mcp_reason_e
-ngx_http_mcp_tenant_body_denied(const mcp_policy_request_t *request)
+ngx_http_mcp_tenant_body_denied(ngx_http_mcp_tenant_ctx_t *ctx,
+    const mcp_policy_request_t *request)
 {
+    /* 2026-07-28 took these out: to its clients, there is no such method */
+
+    if (ctx->modern
+        && (ngx_strcmp(request->label, "resources/subscribe") == 0
+            || ngx_strcmp(request->label, "resources/unsubscribe") == 0))
+    {
+        return MCP_REASON_RPC_METHOD_NOT_ALLOWED;
+    }
+
     if (ngx_strcmp(request->label, "tools/call") == 0) {
         return MCP_REASON_TOOL_NOT_ALLOWED;
     }

@@ -16,6 +16,7 @@ static ngx_conf_enum_t  ngx_http_mcp_tenant_endpoints[] = {
     { ngx_string("metrics"), NGX_HTTP_MCP_TENANT_ENDPOINT_METRICS },
     { ngx_string("status"), NGX_HTTP_MCP_TENANT_ENDPOINT_STATUS },
     { ngx_string("error"), NGX_HTTP_MCP_TENANT_ENDPOINT_ERROR },
+    { ngx_string("resource"), NGX_HTTP_MCP_TENANT_ENDPOINT_RESOURCE },
     { ngx_null_string, 0 }
 };
 
@@ -356,6 +357,109 @@ ngx_http_mcp_tenant_pass_headers(ngx_conf_t *cf, ngx_command_t *cmd,
 
 
 char *
+ngx_http_mcp_tenant_allowed_hosts(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
+{
+    ngx_http_mcp_tenant_loc_conf_t *mtlcf = conf;
+
+    u_char      *p, *last;
+    ngx_str_t   *value, *name;
+    ngx_uint_t   i;
+
+    if (mtlcf->allowed_hosts == NGX_CONF_UNSET_PTR) {
+        mtlcf->allowed_hosts = ngx_array_create(cf->pool, 4,
+                                                sizeof(ngx_str_t));
+        if (mtlcf->allowed_hosts == NULL) {
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    value = cf->args->elts;
+
+    for (i = 1; i < cf->args->nelts; i++) {
+
+        name = ngx_array_push(mtlcf->allowed_hosts);
+        if (name == NULL) {
+            return NGX_CONF_ERROR;
+        }
+
+        *name = value[i];
+        ngx_strlow(name->data, name->data, name->len);
+
+        last = name->data + name->len;
+
+        for (p = name->data; p < last; p++) {
+            if (*p == '/' || *p == '~' || *p == '@' || *p == '?'
+                || (*p == ':' && name->data[0] != '['))
+            {
+                break;
+            }
+        }
+
+        if (name->len && p == last) {
+            continue;
+        }
+
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid host \"%V\", expected a name such as "
+                           "\"mcp.example.com\" or \"*.example.com\", without "
+                           "a scheme or a port, or \"any\"", name);
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+/* Issuers of tokens (RFC 8414): https, without query or fragment. */
+char *
+ngx_http_mcp_tenant_authorization_server(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
+{
+    ngx_http_mcp_tenant_loc_conf_t *mtlcf = conf;
+
+    ngx_str_t   *value, *url;
+    ngx_uint_t   i;
+
+    static ngx_str_t  https = ngx_string("https://");
+
+    if (mtlcf->authorization_servers == NGX_CONF_UNSET_PTR) {
+        mtlcf->authorization_servers = ngx_array_create(cf->pool, 1,
+                                                        sizeof(ngx_str_t));
+        if (mtlcf->authorization_servers == NULL) {
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    value = cf->args->elts;
+
+    for (i = 1; i < cf->args->nelts; i++) {
+
+        if (value[i].len <= https.len
+            || ngx_strncmp(value[i].data, https.data, https.len) != 0
+            || ngx_strlchr(value[i].data, value[i].data + value[i].len, '?')
+            || ngx_strlchr(value[i].data, value[i].data + value[i].len, '#'))
+        {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid authorization server \"%V\", expected "
+                               "the URL of an issuer such as "
+                               "\"https://auth.example.com\"", &value[i]);
+            return NGX_CONF_ERROR;
+        }
+
+        url = ngx_array_push(mtlcf->authorization_servers);
+        if (url == NULL) {
+            return NGX_CONF_ERROR;
+        }
+
+        *url = value[i];
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+char *
 ngx_http_mcp_tenant_endpoint(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_mcp_tenant_loc_conf_t *mtlcf = conf;
@@ -369,7 +473,8 @@ ngx_http_mcp_tenant_endpoint(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         NULL,
         ngx_http_mcp_tenant_metrics_handler,
         ngx_http_mcp_tenant_status_handler,
-        ngx_http_mcp_tenant_error_handler
+        ngx_http_mcp_tenant_error_handler,
+        ngx_http_mcp_tenant_resource_handler
     };
 
     if (mtlcf->endpoint != NGX_HTTP_MCP_TENANT_ENDPOINT_NONE) {

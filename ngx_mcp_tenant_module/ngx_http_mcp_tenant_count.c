@@ -1,9 +1,11 @@
 /*
- * Counting requests in the rows of their tenant and server: six atomic adds a
- * request, in memory that the image leads to without a search.
+ * Counting requests in the rows of their tenant and server: seven atomic adds
+ * a request, in memory that the image leads to without a search.
  */
 
 #include "ngx_http_mcp_tenant_module.h"
+#include "ngx_http_mcp_tenant_upstream.h"
+#include "ngx_http_mcp_tenant_series.h"
 
 
 static ngx_uint_t ngx_http_mcp_tenant_count_duration(ngx_msec_int_t ms);
@@ -105,7 +107,10 @@ static void
 ngx_http_mcp_tenant_count_server(ngx_http_mcp_tenant_shctx_t *sh,
     ngx_http_mcp_tenant_ctx_t *ctx, ngx_uint_t outcome)
 {
-    uint32_t  row;
+    uint32_t                           n;
+    const mcp_image_t                 *image;
+    mcp_filter_answer_t                answer;
+    ngx_http_mcp_tenant_server_row_t  *row;
 
     if (ctx->route != NGX_HTTP_MCP_TENANT_ROUTE_MCP
         || ctx->server == MCP_IMAGE_NONE)
@@ -113,11 +118,32 @@ ngx_http_mcp_tenant_count_server(ngx_http_mcp_tenant_shctx_t *sh,
         return;
     }
 
-    row = mcp_image_server(ctx->image->image, ctx->server)->row;
+    image = ctx->image->image;
+    n = mcp_image_server(image, ctx->server)->row;
 
-    if (row != MCP_IMAGE_NONE) {
-        sh->servers[row].requests[outcome]
-                                 [mcp_rpc_label_number(ctx->rpc_label)]++;
+    if (n == MCP_IMAGE_NONE) {
+        return;
+    }
+
+    row = &sh->servers[n];
+
+    row->requests[outcome][mcp_rpc_label_number(ctx->rpc_label)]++;
+    row->eras[ctx->modern]++;
+
+    answer = ngx_http_mcp_tenant_filter_answer(ctx);
+
+    if (answer.answered) {
+        row->answers[answer.has_code ? 2 : answer.is_error]++;
+    }
+
+    if (ctx->tool_limit == MCP_IMAGE_NONE) {
+        return;
+    }
+
+    n = mcp_image_tool_limit(image, ctx->tool_limit)->limits.requests;
+
+    if (n != MCP_IMAGE_NONE) {
+        sh->tools[n].requests[outcome]++;
     }
 }
 

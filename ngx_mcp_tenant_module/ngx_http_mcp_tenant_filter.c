@@ -6,6 +6,7 @@
  */
 
 #include "ngx_http_mcp_tenant_module.h"
+#include "ngx_http_mcp_tenant_upstream.h"
 
 
 #define NGX_HTTP_MCP_TENANT_FILTER_BYTES  4096
@@ -17,18 +18,23 @@ struct ngx_http_mcp_tenant_filter_s {
     mcp_filter_t           *filter;
     off_t                   content_length;
     ngx_chain_t           **last;
+    unsigned                hides:1;            /* not only looks */
 };
 
 
-static ngx_uint_t ngx_http_mcp_tenant_filter_wanted(ngx_http_request_t *r,
-    ngx_http_mcp_tenant_ctx_t *ctx, mcp_policy_t *policy);
+static ngx_uint_t ngx_http_mcp_tenant_filter_wanted(
+    ngx_http_mcp_tenant_ctx_t *ctx, const mcp_policy_t *policy);
+static ngx_uint_t ngx_http_mcp_tenant_filter_looks(ngx_http_request_t *r,
+    ngx_http_mcp_tenant_ctx_t *ctx);
 static ngx_int_t ngx_http_mcp_tenant_filter_framing(ngx_http_request_t *r,
-    mcp_filter_framing_e *ret_framing);
+    ngx_uint_t hides, mcp_filter_framing_e *ret_framing);
 static ngx_uint_t ngx_http_mcp_tenant_filter_is_type(ngx_str_t *value,
     const char *type, size_t len);
 static void ngx_http_mcp_tenant_filter_headers(ngx_http_request_t *r);
 static ngx_table_elt_t *ngx_http_mcp_tenant_filter_header(
     ngx_http_request_t *r, ngx_str_t *name);
+static void ngx_http_mcp_tenant_filter_look(ngx_http_mcp_tenant_filter_t *f,
+    ngx_chain_t *cl);
 static bool ngx_http_mcp_tenant_filter_allows(void *data, mcp_kind_e kind,
     const char *name, size_t len);
 static int ngx_http_mcp_tenant_filter_output(void *data, const char *text,
@@ -56,23 +62,29 @@ ngx_http_mcp_tenant_filter_init(ngx_http_request_t *r,
     ngx_http_mcp_tenant_ctx_t *ctx)
 {
     ngx_int_t                      rc;
+    ngx_uint_t                     hides;
     mcp_policy_t                   policy;
     ngx_pool_cleanup_t            *cln;
     mcp_filter_options_t           options;
     ngx_http_mcp_tenant_filter_t  *f;
 
-    if (!ngx_http_mcp_tenant_filter_wanted(r, ctx, &policy)) {
+    ctx->filter = NULL;
+
+    policy = ngx_http_mcp_tenant_policy(ctx);
+    hides = ngx_http_mcp_tenant_filter_wanted(ctx, &policy);
+
+    if (!hides && !ngx_http_mcp_tenant_filter_looks(r, ctx)) {
         return NGX_OK;
     }
 
-    if (ctx->input_filter_init == NULL) {
+    if (hides && ctx->input_filter_init == NULL) {
         ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
                       "rules cannot be applied to lists that do not come by "
                       "\"proxy_pass\"");
         return NGX_HTTP_UPSTREAM_INVALID_HEADER;
     }
 
-    rc = ngx_http_mcp_tenant_filter_framing(r, &options.framing);
+    rc = ngx_http_mcp_tenant_filter_framing(r, hides, &options.framing);
 
     if (rc != NGX_OK) {
         return rc == NGX_DECLINED ? NGX_OK : rc;
@@ -85,12 +97,13 @@ ngx_http_mcp_tenant_filter_init(ngx_http_request_t *r,
 
     f = cln->data;
 
-    options.allows = ngx_http_mcp_tenant_filter_allows;
+    options.allows = hides ? ngx_http_mcp_tenant_filter_allows : NULL;
     options.output = ngx_http_mcp_tenant_filter_output;
     options.data = f;
 
     f->request = r;
     f->policy = policy;
+    f->hides = hides;
     f->content_length = r->upstream->headers_in.content_length_n;
     f->filter = mcp_filter_new(&options);
 
@@ -100,6 +113,10 @@ ngx_http_mcp_tenant_filter_init(ngx_http_request_t *r,
 
     cln->handler = ngx_http_mcp_tenant_filter_cleanup;
     ctx->filter = f;
+
+    if (!hides) {
+        return NGX_OK;
+    }
 
     /* the client is told no length; the proxy gets it back, for its own use */
 
@@ -116,8 +133,8 @@ ngx_http_mcp_tenant_filter_init(ngx_http_request_t *r,
  * GET stream; all that a batch asks for comes in one.
  */
 static ngx_uint_t
-ngx_http_mcp_tenant_filter_wanted(ngx_http_request_t *r,
-    ngx_http_mcp_tenant_ctx_t *ctx, mcp_policy_t *policy)
+ngx_http_mcp_tenant_filter_wanted(ngx_http_mcp_tenant_ctx_t *ctx,
+    const mcp_policy_t *policy)
 {
     ngx_uint_t  i;
 
@@ -125,13 +142,6 @@ ngx_http_mcp_tenant_filter_wanted(ngx_http_request_t *r,
         "tools/list", "resources/list", "resources/templates/list",
         "prompts/list", NULL
     };
-
-    ctx->filter = NULL;
-
-    policy->image = ctx->image->image;
-    policy->server = mcp_image_server(policy->image, ctx->server);
-    policy->key = ctx->key == MCP_IMAGE_NONE
-                  ? NULL : mcp_image_key(policy->image, ctx->key);
 
     if (!mcp_policy_stands(policy)) {
         return 0;
@@ -151,9 +161,23 @@ ngx_http_mcp_tenant_filter_wanted(ngx_http_request_t *r,
 }
 
 
-/* NGX_DECLINED where there can be no list. */
+/* Whether someone wants to know how a request was answered. */
+static ngx_uint_t
+ngx_http_mcp_tenant_filter_looks(ngx_http_request_t *r,
+    ngx_http_mcp_tenant_ctx_t *ctx)
+{
+    ngx_http_mcp_tenant_main_conf_t  *mtmcf;
+
+    mtmcf = ngx_http_get_module_main_conf(r, ngx_http_mcp_tenant_module);
+
+    return mtmcf->answers && ctx->rpc_id.len && !ctx->stream
+           && ctx->input_filter_init;
+}
+
+
+/* NGX_DECLINED where there can be no list, or nothing that can be read. */
 static ngx_int_t
-ngx_http_mcp_tenant_filter_framing(ngx_http_request_t *r,
+ngx_http_mcp_tenant_filter_framing(ngx_http_request_t *r, ngx_uint_t hides,
     mcp_filter_framing_e *ret_framing)
 {
     ngx_str_t             none = ngx_null_string;
@@ -175,7 +199,7 @@ ngx_http_mcp_tenant_filter_framing(ngx_http_request_t *r,
                                       : &none;
     encoding = ngx_http_mcp_tenant_filter_header(r, &name);
 
-    if (encoding && encoding->value.len
+    if (hides && encoding && encoding->value.len
         && (encoding->value.len != sizeof("identity") - 1
             || ngx_strncasecmp(encoding->value.data, (u_char *) "identity",
                                sizeof("identity") - 1)
@@ -203,7 +227,7 @@ ngx_http_mcp_tenant_filter_framing(ngx_http_request_t *r,
 
     /* no client takes the page of an error for a list */
 
-    if (u->headers_in.status_n >= NGX_HTTP_SPECIAL_RESPONSE) {
+    if (!hides || u->headers_in.status_n >= NGX_HTTP_SPECIAL_RESPONSE) {
         return NGX_DECLINED;
     }
 
@@ -287,7 +311,9 @@ void
 ngx_http_mcp_tenant_filter_restore(ngx_http_request_t *r,
     ngx_http_mcp_tenant_filter_t *f)
 {
-    r->upstream->headers_in.content_length_n = f->content_length;
+    if (f->hides) {
+        r->upstream->headers_in.content_length_n = f->content_length;
+    }
 }
 
 
@@ -300,6 +326,11 @@ ngx_http_mcp_tenant_filter_body(ngx_http_request_t *r,
     ngx_http_upstream_t  *u;
 
     u = r->upstream;
+
+    if (!f->hides) {
+        ngx_http_mcp_tenant_filter_look(f, *from);
+        return NGX_OK;
+    }
 
     cl = *from;
     *from = NULL;
@@ -337,6 +368,32 @@ ngx_http_mcp_tenant_filter_body(ngx_http_request_t *r,
 }
 
 
+static void
+ngx_http_mcp_tenant_filter_look(ngx_http_mcp_tenant_filter_t *f,
+    ngx_chain_t *cl)
+{
+    for ( /* void */ ; cl; cl = cl->next) {
+        (void) mcp_filter_feed(f->filter, (char *) cl->buf->pos,
+                               cl->buf->last - cl->buf->pos);
+    }
+}
+
+
+mcp_filter_answer_t
+ngx_http_mcp_tenant_filter_answer(ngx_http_mcp_tenant_ctx_t *ctx)
+{
+    mcp_filter_answer_t  none;
+
+    if (ctx->filter) {
+        return mcp_filter_answer(ctx->filter->filter);
+    }
+
+    ngx_memzero(&none, sizeof(mcp_filter_answer_t));
+
+    return none;
+}
+
+
 static bool
 ngx_http_mcp_tenant_filter_allows(void *data, mcp_kind_e kind,
     const char *name, size_t len)
@@ -354,6 +411,10 @@ ngx_http_mcp_tenant_filter_output(void *data, const char *text, size_t len)
 
     size_t      n;
     ngx_buf_t  *b;
+
+    if (!f->hides) {
+        return MCP_OK;
+    }
 
     b = *f->last ? (*f->last)->buf : NULL;
 
@@ -398,6 +459,10 @@ ngx_http_mcp_tenant_filter_buf(ngx_http_mcp_tenant_filter_t *f)
     }
 
     cl = *ll;
+
+#ifdef MCP_BREAK_REUSE
+    cl = NULL;
+#endif
 
     if (cl) {
         *ll = cl->next;

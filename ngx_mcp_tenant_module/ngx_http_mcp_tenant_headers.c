@@ -5,6 +5,7 @@
  */
 
 #include "ngx_http_mcp_tenant_module.h"
+#include "ngx_http_mcp_tenant_upstream.h"
 
 
 #define NGX_HTTP_MCP_TENANT_PARAM  "mcp-param-"

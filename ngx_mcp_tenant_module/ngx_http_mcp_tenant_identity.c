@@ -203,6 +203,8 @@ ngx_http_mcp_tenant_judge(ngx_http_request_t *r,
         return path;
     }
 
+    ctx->key_sent = claims.authorization.data || claims.api_key.data;
+
     if (headers != MCP_REASON_OK) {
         return headers;
     }

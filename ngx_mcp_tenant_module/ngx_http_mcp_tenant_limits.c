@@ -20,25 +20,25 @@ typedef struct {
     uint32_t     milli;
     uint32_t     burst;
     mcp_rate_t   rate;
-} ngx_http_mcp_tenant_policy_t;
+} ngx_http_mcp_tenant_told_t;
 
 
 static ngx_uint_t ngx_http_mcp_tenant_scopes(ngx_http_mcp_tenant_ctx_t *ctx,
     ngx_http_mcp_tenant_scope_t *scopes);
 static mcp_reason_e ngx_http_mcp_tenant_take_rates(mcp_limits_t *limits,
     ngx_http_mcp_tenant_scope_t *scopes, ngx_uint_t n, uint64_t now,
-    ngx_http_mcp_tenant_policy_t *policy);
+    ngx_http_mcp_tenant_told_t *policy);
 static void ngx_http_mcp_tenant_refund_rates(mcp_limits_t *limits,
     ngx_http_mcp_tenant_scope_t *scopes, ngx_uint_t n, uint64_t now);
 static mcp_reason_e ngx_http_mcp_tenant_take_slots(
     ngx_http_mcp_tenant_ctx_t *ctx, mcp_limits_t *limits,
     ngx_http_mcp_tenant_scope_t *scopes, ngx_uint_t n,
-    ngx_http_mcp_tenant_policy_t *policy);
+    ngx_http_mcp_tenant_told_t *policy);
 static void ngx_http_mcp_tenant_limits_log(ngx_http_request_t *r,
-    ngx_http_mcp_tenant_ctx_t *ctx, ngx_http_mcp_tenant_policy_t *policy,
+    ngx_http_mcp_tenant_ctx_t *ctx, ngx_http_mcp_tenant_told_t *policy,
     mcp_reason_e reason);
 static ngx_int_t ngx_http_mcp_tenant_limit_headers(ngx_http_request_t *r,
-    ngx_http_mcp_tenant_policy_t *policy, mcp_reason_e reason);
+    ngx_http_mcp_tenant_told_t *policy, mcp_reason_e reason);
 static ngx_int_t ngx_http_mcp_tenant_printf_header(ngx_http_request_t *r,
     const char *name, const char *fmt, ...);
 static uint64_t ngx_http_mcp_tenant_now(void);
@@ -53,7 +53,7 @@ ngx_http_mcp_tenant_limits_take(ngx_http_request_t *r,
     mcp_reason_e                      reason;
     ngx_http_mcp_tenant_scope_t       scopes[NGX_HTTP_MCP_TENANT_SCOPES];
     ngx_http_mcp_tenant_shctx_t      *sh;
-    ngx_http_mcp_tenant_policy_t      policy;
+    ngx_http_mcp_tenant_told_t      policy;
     ngx_http_mcp_tenant_loc_conf_t   *mtlcf;
     ngx_http_mcp_tenant_main_conf_t  *mtmcf;
 
@@ -73,7 +73,7 @@ ngx_http_mcp_tenant_limits_take(ngx_http_request_t *r,
     }
 
     now = ngx_http_mcp_tenant_now();
-    ngx_memzero(&policy, sizeof(ngx_http_mcp_tenant_policy_t));
+    ngx_memzero(&policy, sizeof(ngx_http_mcp_tenant_told_t));
 
     reason = ngx_http_mcp_tenant_take_rates(sh->limits, scopes, n, now,
                                             &policy);
@@ -162,7 +162,7 @@ ngx_http_mcp_tenant_scopes(ngx_http_mcp_tenant_ctx_t *ctx,
 static mcp_reason_e
 ngx_http_mcp_tenant_take_rates(mcp_limits_t *limits,
     ngx_http_mcp_tenant_scope_t *scopes, ngx_uint_t n, uint64_t now,
-    ngx_http_mcp_tenant_policy_t *policy)
+    ngx_http_mcp_tenant_told_t *policy)
 {
     bool         passed;
     mcp_rate_t   rate;
@@ -218,7 +218,7 @@ ngx_http_mcp_tenant_refund_rates(mcp_limits_t *limits,
 static mcp_reason_e
 ngx_http_mcp_tenant_take_slots(ngx_http_mcp_tenant_ctx_t *ctx,
     mcp_limits_t *limits, ngx_http_mcp_tenant_scope_t *scopes, ngx_uint_t n,
-    ngx_http_mcp_tenant_policy_t *policy)
+    ngx_http_mcp_tenant_told_t *policy)
 {
     uint32_t      row, max;
     ngx_uint_t    i;
@@ -270,7 +270,7 @@ ngx_http_mcp_tenant_limits_give(ngx_http_mcp_tenant_ctx_t *ctx)
 
 static void
 ngx_http_mcp_tenant_limits_log(ngx_http_request_t *r,
-    ngx_http_mcp_tenant_ctx_t *ctx, ngx_http_mcp_tenant_policy_t *policy,
+    ngx_http_mcp_tenant_ctx_t *ctx, ngx_http_mcp_tenant_told_t *policy,
     mcp_reason_e reason)
 {
     mcp_str_t                        id;
@@ -296,7 +296,7 @@ ngx_http_mcp_tenant_limits_log(ngx_http_request_t *r,
  */
 static ngx_int_t
 ngx_http_mcp_tenant_limit_headers(ngx_http_request_t *r,
-    ngx_http_mcp_tenant_policy_t *policy, mcp_reason_e reason)
+    ngx_http_mcp_tenant_told_t *policy, mcp_reason_e reason)
 {
     uint64_t  quota, window;
 

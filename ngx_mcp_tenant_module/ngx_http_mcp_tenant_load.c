@@ -19,6 +19,10 @@ static ngx_uint_t ngx_http_mcp_tenant_load_again(ngx_conf_t *cf,
     ngx_http_mcp_tenant_main_conf_t *mtmcf);
 static ngx_int_t ngx_http_mcp_tenant_load_refuse(ngx_conf_t *cf,
     ngx_http_mcp_tenant_main_conf_t *mtmcf, mcp_report_t *report);
+static void ngx_http_mcp_tenant_load_readable(ngx_conf_t *cf,
+    ngx_http_mcp_tenant_main_conf_t *mtmcf);
+static void ngx_http_mcp_tenant_load_try(mcp_config_t *config,
+    ngx_core_conf_t *ccf, int out);
 static ngx_int_t ngx_http_mcp_tenant_load_compile(ngx_conf_t *cf,
     ngx_http_mcp_tenant_main_conf_t *mtmcf);
 static ngx_int_t ngx_http_mcp_tenant_load_fit(ngx_conf_t *cf,
@@ -176,6 +180,8 @@ ngx_http_mcp_tenant_load(ngx_conf_t *cf,
     ngx_http_mcp_tenant_load_log(NGX_LOG_EMERG, cf->log, report);
     mcp_report_free(report);
 
+    ngx_http_mcp_tenant_load_readable(cf, mtmcf);
+
     if (ngx_http_mcp_tenant_load_compile(cf, mtmcf) != NGX_OK) {
         return NGX_ERROR;
     }
@@ -329,6 +335,106 @@ ngx_http_mcp_tenant_load_refused(mcp_report_t *report, const char **ret_first)
     }
 
     return hash ? hash : 1;
+}
+
+
+/*
+ * The loader will read the files as the user of the workers.  A child tries it
+ * beforehand: what that user may read depends on folders, groups and access
+ * lists that only the system puts together.
+ */
+static void
+ngx_http_mcp_tenant_load_readable(ngx_conf_t *cf,
+    ngx_http_mcp_tenant_main_conf_t *mtmcf)
+{
+    int               fd[2];
+    size_t            n;
+    ngx_pid_t         pid;
+    ngx_core_conf_t  *ccf;
+
+    if (geteuid() != 0 || pipe(fd) == -1) {
+        return;
+    }
+
+    ccf = (ngx_core_conf_t *) ngx_get_conf(cf->cycle->conf_ctx,
+                                           ngx_core_module);
+    pid = fork();
+
+    if (pid == 0) {
+        ngx_http_mcp_tenant_load_try(mtmcf->config, ccf, fd[1]);
+        _exit(0);
+    }
+
+    (void) close(fd[1]);
+
+    while (pid != -1 && read(fd[0], &n, sizeof(size_t)) == sizeof(size_t)) {
+        ngx_log_error(NGX_LOG_WARN, cf->log, 0,
+                      "\"%s\" cannot be read by the user \"%s\" of the "
+                      "workers: changes of the files will be refused",
+                      mtmcf->config->files[n],
+                      ccf->username ? ccf->username : NGX_USER);
+    }
+
+    (void) close(fd[0]);
+
+    if (pid != -1) {
+        (void) waitpid(pid, NULL, 0);
+    }
+}
+
+
+/* Writes the numbers of the files that cannot be read. */
+static void
+ngx_http_mcp_tenant_load_try(mcp_config_t *config, ngx_core_conf_t *ccf,
+    int out)
+{
+    int             fd;
+    uid_t           user;
+    gid_t           group;
+    size_t          n;
+    const char     *name;
+    struct group   *gr;
+    struct passwd  *pw;
+
+    name = ccf->username;
+    user = ccf->user;
+    group = ccf->group;
+
+    if (name == NULL) {
+
+        /* "user" is not there, or not there yet */
+
+        name = NGX_USER;
+        pw = getpwnam(name);
+        gr = getgrnam(NGX_GROUP);
+
+        if (pw == NULL || gr == NULL) {
+            return;
+        }
+
+        user = pw->pw_uid;
+        group = gr->gr_gid;
+    }
+
+    if (setgid(group) == -1 || initgroups(name, group) == -1
+        || setuid(user) == -1)
+    {
+        return;
+    }
+
+    for (n = 0; n < config->nfiles; n++) {
+
+        fd = open(config->files[n], O_RDONLY|O_NONBLOCK);
+
+        if (fd != -1) {
+            (void) close(fd);
+
+        } else if (ngx_errno == NGX_EACCES
+                   && write(out, &n, sizeof(size_t)) == -1)
+        {
+            return;
+        }
+    }
 }
 
 

@@ -1,12 +1,11 @@
 /*
  * The loader: a helper process that NGINX starts for the state folder.  It
- * resolves the names of MCP servers again and again, notices changed files,
- * compiles the next image, writes it and only then announces it in the zone.
+ * notices changed files, resolves the names of MCP servers again and again, and
+ * publishes what comes of it.
  */
 
 #include "ngx_http_mcp_tenant_module.h"
 
-#include "core/mcp_crash.h"
 #include "core/mcp_watch.h"
 
 
@@ -26,12 +25,6 @@
 
 /* for a round over n names */
 #define ngx_http_mcp_tenant_resolve_ms(n)  ngx_min(1000 + (n) / 4, 5000)
-
-
-/* what could not be published is tried with every look, and said once */
-#define ngx_http_mcp_tenant_loader_level                                      \
-    (ngx_http_mcp_tenant_loader_behind ? (ngx_uint_t) NGX_LOG_DEBUG           \
-                                       : (ngx_uint_t) NGX_LOG_ERR)
 
 
 static ngx_msec_t ngx_http_mcp_tenant_loader_manager(void *data);
@@ -58,11 +51,6 @@ static ngx_uint_t ngx_http_mcp_tenant_loader_resolve(
 static uint64_t ngx_http_mcp_tenant_loader_stamp(
     ngx_http_mcp_tenant_main_conf_t *mtmcf);
 static uint64_t ngx_http_mcp_tenant_loader_mix(uint64_t hash, uint64_t n);
-static void ngx_http_mcp_tenant_loader_publish(
-    ngx_http_mcp_tenant_main_conf_t *mtmcf);
-static ngx_int_t ngx_http_mcp_tenant_loader_compile(
-    ngx_http_mcp_tenant_main_conf_t *mtmcf, uint64_t generation,
-    void **ret_block, size_t *ret_size);
 
 
 /* Of the loader process alone. */
@@ -80,9 +68,6 @@ static ngx_msec_t    ngx_http_mcp_tenant_loader_retry;
 static ngx_msec_t    ngx_http_mcp_tenant_loader_resolved;
 static ngx_uint_t    ngx_http_mcp_tenant_loader_asked;
 static ngx_uint_t    ngx_http_mcp_tenant_loader_stopped;
-
-/* A configuration was taken, but could not be published. */
-static ngx_uint_t    ngx_http_mcp_tenant_loader_behind;
 
 
 ngx_int_t
@@ -368,11 +353,11 @@ ngx_http_mcp_tenant_loader_look(ngx_http_mcp_tenant_main_conf_t *mtmcf)
 
         /* before names are asked for: a key may have been revoked */
 
-        ngx_http_mcp_tenant_loader_publish(mtmcf);
+        ngx_http_mcp_tenant_publish(mtmcf);
         ngx_http_mcp_tenant_loader_asked = 0;
 
-    } else if (ngx_http_mcp_tenant_loader_behind || mtmcf->unassigned) {
-        ngx_http_mcp_tenant_loader_publish(mtmcf);
+    } else if (ngx_http_mcp_tenant_publish_again() || mtmcf->unassigned) {
+        ngx_http_mcp_tenant_publish(mtmcf);
     }
 
     if (mtmcf->config
@@ -381,7 +366,7 @@ ngx_http_mcp_tenant_loader_look(ngx_http_mcp_tenant_main_conf_t *mtmcf)
                >= mtmcf->resolve_interval)
         && ngx_http_mcp_tenant_loader_resolve(mtmcf))
     {
-        ngx_http_mcp_tenant_loader_publish(mtmcf);
+        ngx_http_mcp_tenant_publish(mtmcf);
     }
 }
 
@@ -599,136 +584,4 @@ ngx_http_mcp_tenant_loader_mix(uint64_t hash, uint64_t n)
     hash = (hash ^ n) * 0x9e3779b97f4a7c15ull;
 
     return hash ^ (hash >> 29);
-}
-
-
-/*
- * The lock and the epoch keep the loader of an older configuration from
- * publishing after that of a newer one.
- */
-static void
-ngx_http_mcp_tenant_loader_publish(ngx_http_mcp_tenant_main_conf_t *mtmcf)
-{
-    void                         *block;
-    size_t                        size;
-    uint64_t                      generation;
-    ngx_fd_t                      lock;
-    ngx_int_t                     rc;
-    ngx_http_mcp_tenant_shctx_t  *sh;
-
-    if (mtmcf->config == NULL) {
-        return;
-    }
-
-    sh = mtmcf->shm_zone->data;
-
-    lock = ngx_http_mcp_tenant_state_lock(mtmcf,
-               ngx_http_mcp_tenant_loader_level, ngx_cycle->log);
-
-    if (lock == NGX_INVALID_FILE) {
-        ngx_http_mcp_tenant_loader_behind = 1;
-        return;
-    }
-
-    rc = NGX_OK;
-
-    if (sh->epoch == mtmcf->epoch) {
-
-        generation = sh->generation + 1;
-        rc = ngx_http_mcp_tenant_loader_compile(mtmcf, generation, &block,
-                                                &size);
-
-        if (rc == NGX_OK) {
-            rc = ngx_http_mcp_tenant_state_write(mtmcf, block, size,
-                     ngx_http_mcp_tenant_loader_level, ngx_cycle->log);
-
-            mcp_crash_point("publish-written");
-
-            if (rc != NGX_OK) {
-                free(block);
-            }
-        }
-
-        if (rc == NGX_OK) {
-            free(mtmcf->block);
-            mtmcf->block = block;
-            mtmcf->image = block;
-
-            if (ngx_http_mcp_tenant_loader_behind) {
-                ngx_http_mcp_tenant_zone_clear_error(sh);
-            }
-
-            ngx_http_mcp_tenant_zone_publish(sh, mtmcf->image, generation);
-            mcp_crash_point("publish-announced");
-
-            ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
-                          "\"%V\" serves as generation %uL: %uz tenants",
-                          &mtmcf->config_file, generation,
-                          mtmcf->config->ntenants);
-
-        } else if (!ngx_http_mcp_tenant_loader_behind) {
-            ngx_http_mcp_tenant_zone_refuse(sh, "the files are good, but could "
-                                            "not be published: see the error "
-                                            "log");
-        }
-    }
-
-    (void) ngx_close_file(lock);
-
-    ngx_http_mcp_tenant_loader_behind = rc != NGX_OK;
-    mtmcf->unassigned = 0;
-}
-
-
-/* *ret_block is the caller's. */
-static ngx_int_t
-ngx_http_mcp_tenant_loader_compile(ngx_http_mcp_tenant_main_conf_t *mtmcf,
-    uint64_t generation, void **ret_block, size_t *ret_size)
-{
-    size_t       needed;
-    const char  *error;
-
-    if (mcp_image_build(mtmcf->config, &mtmcf->options, mcp_names_addresses,
-                        mtmcf->names, mtmcf->epoch, generation, ret_block,
-                        ret_size, &error)
-        != MCP_OK)
-    {
-        ngx_log_error(ngx_http_mcp_tenant_loader_level, ngx_cycle->log, 0,
-                      "\"%V\" could not be compiled: %s",
-                      &mtmcf->config_file, error);
-        return NGX_ERROR;
-    }
-
-    if (mcp_image_open(*ret_block, *ret_size, &error) == NULL) {
-        ngx_log_error(ngx_http_mcp_tenant_loader_level, ngx_cycle->log, 0,
-                      "\"%V\" was compiled wrongly: %s",
-                      &mtmcf->config_file, error);
-        goto failed;
-    }
-
-    if (ngx_http_mcp_tenant_zone_check(mtmcf->shm_zone->data,
-                                       mtmcf->shm_zone->shm.size, *ret_block,
-                                       &needed)
-        != NGX_OK)
-    {
-        ngx_log_error(ngx_http_mcp_tenant_loader_level, ngx_cycle->log, 0,
-                      "zone \"%V\" is too small for \"%V\": it has %uz bytes, "
-                      "expected at least %uz; what was loaded before goes on",
-                      &mtmcf->shm_zone->shm.name, &mtmcf->config_file,
-                      mtmcf->shm_zone->shm.size, needed);
-        goto failed;
-    }
-
-    if (ngx_http_mcp_tenant_zone_assign(mtmcf->shm_zone->data, *ret_block,
-                                        mtmcf->epoch, generation)
-        == NGX_OK)
-    {
-        return NGX_OK;
-    }
-
-failed:
-
-    free(*ret_block);
-
-    return NGX_ERROR;
 }

@@ -5,6 +5,7 @@
  */
 
 #include "ngx_http_mcp_tenant_module.h"
+#include "ngx_http_mcp_tenant_series.h"
 
 
 #define NGX_HTTP_MCP_TENANT_METRICS_TYPE  "text/plain; version=0.0.4"

@@ -3,6 +3,8 @@
  */
 
 #include "ngx_http_mcp_tenant_module.h"
+#include "ngx_http_mcp_tenant_upstream.h"
+#include "ngx_http_mcp_tenant_series.h"
 
 
 static ngx_int_t ngx_http_mcp_tenant_preconfiguration(ngx_conf_t *cf);
@@ -23,6 +25,14 @@ static ngx_conf_enum_t  ngx_http_mcp_tenant_log_levels[] = {
     { ngx_string("notice"), NGX_LOG_NOTICE },
     { ngx_string("warn"), NGX_LOG_WARN },
     { ngx_string("error"), NGX_LOG_ERR },
+    { ngx_null_string, 0 }
+};
+
+
+static ngx_conf_enum_t  ngx_http_mcp_tenant_bodies[] = {
+    { ngx_string("off"), NGX_HTTP_MCP_TENANT_BODY_OFF },
+    { ngx_string("headers"), NGX_HTTP_MCP_TENANT_BODY_HEADERS },
+    { ngx_string("verify"), NGX_HTTP_MCP_TENANT_BODY_VERIFY },
     { ngx_null_string, 0 }
 };
 
@@ -150,6 +160,27 @@ static ngx_command_t  ngx_http_mcp_tenant_commands[] = {
       0,
       NULL },
 
+    { ngx_string("mcp_tenant_allowed_hosts"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
+      ngx_http_mcp_tenant_allowed_hosts,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("mcp_tenant_authorization_server"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
+      ngx_http_mcp_tenant_authorization_server,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("mcp_tenant_public_url"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_set_complex_value_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_mcp_tenant_loc_conf_t, public_url),
+      NULL },
+
     { ngx_string("mcp_tenant_upstream_verify"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_FLAG,
       ngx_conf_set_flag_slot,
@@ -177,6 +208,13 @@ static ngx_command_t  ngx_http_mcp_tenant_commands[] = {
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_mcp_tenant_loc_conf_t, status_code),
       &ngx_http_mcp_tenant_status_bounds },
+
+    { ngx_string("mcp_tenant_body"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_enum_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_mcp_tenant_loc_conf_t, body),
+      &ngx_http_mcp_tenant_bodies },
 
     { ngx_string("mcp_tenant_quota_error"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
@@ -280,11 +318,14 @@ ngx_http_mcp_tenant_postconfiguration(ngx_conf_t *cf)
     if (ngx_http_mcp_tenant_upstream_settings(cf, mtmcf) != NGX_OK
         || ngx_http_mcp_tenant_answer_init(cf, mtmcf) != NGX_OK
         || ngx_http_mcp_tenant_session_init(cf, mtmcf) != NGX_OK
+        || ngx_http_mcp_tenant_origin_init(cf) != NGX_OK
         || ngx_http_mcp_tenant_load(cf, mtmcf) != NGX_OK
         || ngx_http_mcp_tenant_loader_init(cf, mtmcf) != NGX_OK)
     {
         return NGX_ERROR;
     }
+
+    ngx_http_mcp_tenant_variables_used(cf, mtmcf);
 
     cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
 
@@ -450,6 +491,8 @@ ngx_http_mcp_tenant_create_main_conf(ngx_conf_t *cf)
      *     mtmcf->refused = 0;
      *     mtmcf->error = NULL;
      *     mtmcf->used = 0;
+     *     mtmcf->messages = 0;
+     *     mtmcf->answers = 0;
      */
 
     mtmcf->owner = NGX_INVALID_FILE;
@@ -535,6 +578,7 @@ ngx_http_mcp_tenant_create_srv_conf(ngx_conf_t *cf)
      * set by ngx_pcalloc():
      *
      *     mtscf->init_peer = NULL;
+     *     mtscf->names = { NULL };
      */
 
     mtscf->max_fails = 1;
@@ -568,8 +612,12 @@ ngx_http_mcp_tenant_create_loc_conf(ngx_conf_t *cf)
     mtlcf->log_level = NGX_CONF_UNSET_UINT;
     mtlcf->status_code = NGX_CONF_UNSET_UINT;
     mtlcf->quota_error = NGX_CONF_UNSET_UINT;
+    mtlcf->body = NGX_CONF_UNSET_UINT;
     mtlcf->from = NGX_CONF_UNSET_PTR;
     mtlcf->pass_headers = NGX_CONF_UNSET_PTR;
+    mtlcf->allowed_hosts = NGX_CONF_UNSET_PTR;
+    mtlcf->authorization_servers = NGX_CONF_UNSET_PTR;
+    mtlcf->public_url = NGX_CONF_UNSET_PTR;
 
     return mtlcf;
 }
@@ -595,9 +643,15 @@ ngx_http_mcp_tenant_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
                               NGX_HTTP_TOO_MANY_REQUESTS);
     ngx_conf_merge_uint_value(conf->quota_error, prev->quota_error,
                               NGX_HTTP_MCP_TENANT_QUOTA_HTTP);
+    ngx_conf_merge_uint_value(conf->body, prev->body,
+                              NGX_HTTP_MCP_TENANT_BODY_AUTO);
     ngx_conf_merge_str_value(conf->prefix, prev->prefix, "");
     ngx_conf_merge_ptr_value(conf->from, prev->from, NULL);
     ngx_conf_merge_ptr_value(conf->pass_headers, prev->pass_headers, NULL);
+    ngx_conf_merge_ptr_value(conf->allowed_hosts, prev->allowed_hosts, NULL);
+    ngx_conf_merge_ptr_value(conf->authorization_servers,
+                             prev->authorization_servers, NULL);
+    ngx_conf_merge_ptr_value(conf->public_url, prev->public_url, NULL);
 
     if (!conf->enable
         && conf->endpoint == NGX_HTTP_MCP_TENANT_ENDPOINT_NONE)

@@ -23,6 +23,8 @@
 #include "core/mcp_rpc.h"
 #include "core/mcp_session.h"
 
+#include "ngx_http_mcp_tenant_zone.h"
+
 
 #define NGX_HTTP_MCP_TENANT_HEADERS_MAX        1000
 #define NGX_HTTP_MCP_TENANT_HEADERS_MAX_BYTES  32768
@@ -30,16 +32,11 @@
 /* tool, server, key and tenant */
 #define NGX_HTTP_MCP_TENANT_SCOPES             4
 
-/* as much of a message as the zone keeps, and for how many images a digest */
-#define NGX_HTTP_MCP_TENANT_ERROR_BYTES        512
-#define NGX_HTTP_MCP_TENANT_DIGESTS            16
-#define NGX_HTTP_MCP_TENANT_DIGEST_BYTES       32
-
-/* what requests are counted by, the last duration being the longest */
-#define NGX_HTTP_MCP_TENANT_DENIED             0
-#define NGX_HTTP_MCP_TENANT_ALLOWED            1
-#define NGX_HTTP_MCP_TENANT_OUTCOMES           2
-#define NGX_HTTP_MCP_TENANT_DURATIONS          11
+/* auto: verify where something asks for it, otherwise off */
+#define NGX_HTTP_MCP_TENANT_BODY_AUTO      0
+#define NGX_HTTP_MCP_TENANT_BODY_OFF       1
+#define NGX_HTTP_MCP_TENANT_BODY_HEADERS   2
+#define NGX_HTTP_MCP_TENANT_BODY_VERIFY    3
 
 #define NGX_HTTP_MCP_TENANT_QUOTA_HTTP     0
 #define NGX_HTTP_MCP_TENANT_QUOTA_JSONRPC  1
@@ -58,7 +55,8 @@ typedef enum {
     NGX_HTTP_MCP_TENANT_ENDPOINT_NONE,
     NGX_HTTP_MCP_TENANT_ENDPOINT_METRICS,
     NGX_HTTP_MCP_TENANT_ENDPOINT_STATUS,
-    NGX_HTTP_MCP_TENANT_ENDPOINT_ERROR
+    NGX_HTTP_MCP_TENANT_ENDPOINT_ERROR,
+    NGX_HTTP_MCP_TENANT_ENDPOINT_RESOURCE
 } ngx_http_mcp_tenant_endpoint_e;
 
 
@@ -79,76 +77,6 @@ typedef enum {
     NGX_HTTP_MCP_TENANT_LIMIT_REJECTED,
     NGX_HTTP_MCP_TENANT_LIMIT_REJECTED_DRY_RUN
 } ngx_http_mcp_tenant_limit_e;
-
-
-/* in shared memory */
-
-typedef struct {
-    ngx_atomic_t                     durations[NGX_HTTP_MCP_TENANT_DURATIONS];
-    ngx_atomic_t                     duration_ms;
-    ngx_atomic_t                     received;
-    ngx_atomic_t                     sent;
-    ngx_atomic_t                     requests[NGX_HTTP_MCP_TENANT_OUTCOMES]
-                                             [MCP_REASON_COUNT];
-} ngx_http_mcp_tenant_row_t;
-
-
-/* the most numerous rows: a counter that wraps is a counter that was reset */
-
-typedef struct {
-    _Atomic uint32_t                 requests[NGX_HTTP_MCP_TENANT_OUTCOMES]
-                                             [MCP_RPC_LABELS];
-    _Atomic uint32_t                 failures;      /* of endpoints */
-} ngx_http_mcp_tenant_server_row_t;
-
-
-typedef struct {
-    ngx_atomic_t                     fails;
-    ngx_atomic_t                     checked;       /* ngx_current_msec */
-} ngx_http_mcp_tenant_health_t;
-
-
-/* stamp: changes before and after the text, and is odd in between */
-
-typedef struct {
-    ngx_atomic_t                     stamp;
-    u_char                           text[NGX_HTTP_MCP_TENANT_ERROR_BYTES];
-} ngx_http_mcp_tenant_error_t;
-
-
-typedef struct {
-    ngx_atomic_t                     generation;    /* 0: none */
-    u_char                           bytes[NGX_HTTP_MCP_TENANT_DIGEST_BYTES];
-} ngx_http_mcp_tenant_digest_t;
-
-
-/*
- * epoch: grows with every configuration of NGINX, from a random start;
- * generation: images since the zone was made.  The image says which rows are
- * whose; the row outside counts requests without a tenant.  looked, watches:
- * when the loader last looked at the files, and whether it is told of changes.
- * error: of the files as they are, empty when those are served.
- * session_keys: random, for as long as NGINX runs.
- */
-typedef struct {
-    ngx_atomic_t                     epoch;
-    ngx_atomic_t                     generation;
-    ngx_atomic_t                     last_success;  /* Unix seconds */
-    ngx_atomic_t                     last_failure;
-    ngx_atomic_t                     looked;
-    ngx_atomic_t                     watches;
-    ngx_atomic_t                     unresolved;
-    ngx_http_mcp_tenant_error_t      error;
-    ngx_http_mcp_tenant_digest_t     digests[NGX_HTTP_MCP_TENANT_DIGESTS];
-    ngx_http_mcp_tenant_row_t        unidentified;
-    mcp_session_keys_t               session_keys;
-    mcp_processes_t                 *processes;
-    mcp_rows_t                      *tables[MCP_IMAGE_ROWS_KINDS];
-    mcp_limits_t                    *limits;
-    ngx_http_mcp_tenant_row_t       *rows;
-    ngx_http_mcp_tenant_health_t    *health;
-    ngx_http_mcp_tenant_server_row_t *servers;
-} ngx_http_mcp_tenant_shctx_t;
 
 
 /* an image as one process uses it; freed with its last reference */
@@ -204,6 +132,8 @@ typedef struct {
 
     unsigned                         unassigned:1;
     unsigned                         used:1;
+    unsigned                         messages:1;    /* variables tell of them */
+    unsigned                         answers:1;
 } ngx_http_mcp_tenant_main_conf_t;
 
 
@@ -211,6 +141,7 @@ typedef struct {
     ngx_uint_t                       max_fails;
     time_t                           fail_timeout;
     ngx_http_upstream_init_peer_pt   init_peer;     /* of a guarded block */
+    ngx_array_t                      names;         /* ngx_http_server_name_t */
 } ngx_http_mcp_tenant_srv_conf_t;
 
 
@@ -222,9 +153,13 @@ typedef struct ngx_http_mcp_tenant_loc_conf_s {
     ngx_uint_t                       log_level;
     ngx_uint_t                       status_code;
     ngx_uint_t                       quota_error;
+    ngx_uint_t                       body;
     ngx_str_t                        prefix;
     ngx_http_complex_value_t        *from;
     ngx_array_t                     *pass_headers;  /* of ngx_str_t */
+    ngx_array_t                     *allowed_hosts; /* the same */
+    ngx_array_t                     *authorization_servers;
+    ngx_http_complex_value_t        *public_url;
     ngx_http_mcp_tenant_endpoint_e   endpoint;
 } ngx_http_mcp_tenant_loc_conf_t;
 
@@ -290,8 +225,10 @@ typedef struct {
     ngx_str_t                        rpc_method;
     ngx_str_t                        rpc_name;
     const char                      *rpc_label;
+    ngx_int_t                        rpc_code;      /* of our error, or 0 */
 
     unsigned                         identified:1;
+    unsigned                         key_sent:1;
     unsigned                         modern:1;
     unsigned                         batch:1;
     unsigned                         stream:1;
@@ -301,39 +238,6 @@ typedef struct {
     unsigned                         forwarded:1;
     unsigned                         counted:1;
 } ngx_http_mcp_tenant_ctx_t;
-
-
-/* behind the address, where only the keepalive cache reads it */
-#define NGX_HTTP_MCP_TENANT_TAG_LEN  sizeof(uint64_t)
-
-
-typedef union {
-    mcp_address_t                  address;
-    u_char                         bytes[sizeof(mcp_address_t)
-                                         + NGX_HTTP_MCP_TENANT_TAG_LEN];
-} ngx_http_mcp_tenant_sockaddr_t;
-
-
-typedef struct {
-    ngx_http_request_t             *request;
-    ngx_http_mcp_tenant_ctx_t      *ctx;
-    ngx_http_mcp_tenant_shctx_t    *sh;
-    ngx_http_mcp_tenant_srv_conf_t *mtscf;
-    const mcp_config_options_t     *options;
-    const mcp_image_server_t       *server;
-
-    uint32_t                        current;    /* of the server's endpoints */
-    ngx_http_mcp_tenant_health_t   *health;
-    uint64_t                        tag;
-    ngx_http_mcp_tenant_sockaddr_t  sockaddr;
-    ngx_str_t                      *name;
-
-    /* one bit for each endpoint that this request has tried */
-    uint64_t                       *tried;
-
-    /* "Host: " and the server's headers, as they stand in the request */
-    ngx_buf_t                      *host;
-} ngx_http_mcp_tenant_peer_t;
 
 
 extern ngx_module_t  ngx_http_mcp_tenant_module;
@@ -358,6 +262,10 @@ char *ngx_http_mcp_tenant_prefix(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_mcp_tenant_endpoint(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+char *ngx_http_mcp_tenant_allowed_hosts(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_mcp_tenant_authorization_server(ngx_conf_t *cf,
+    ngx_command_t *cmd, void *conf);
 char *ngx_http_mcp_tenant_pass_headers(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 
@@ -419,60 +327,6 @@ const mcp_image_t *ngx_http_mcp_tenant_state_map(
     const char **reterr_text);
 
 
-/* zone */
-
-ngx_int_t ngx_http_mcp_tenant_zone_init(ngx_shm_zone_t *shm_zone,
-    void *data);
-
-/*
- * Whether a zone of size has room for the image; *ret_size: what it needs.
- * sh: the zone when there is one already, NULL otherwise.
- */
-ngx_int_t ngx_http_mcp_tenant_zone_check(ngx_http_mcp_tenant_shctx_t *sh,
-    size_t size, void *block, size_t *ret_size);
-
-/*
- * Gives what the image names its rows and seals it; one process at a time.
- * NGX_ERROR while older images hold the rows that are missing.
- */
-ngx_int_t ngx_http_mcp_tenant_zone_assign(ngx_http_mcp_tenant_shctx_t *sh,
-    void *block, uint64_t epoch, uint64_t generation);
-
-/*
- * Tells all that image is what to serve; one process at a time, after the
- * image is where they find it.
- */
-void ngx_http_mcp_tenant_zone_publish(ngx_http_mcp_tenant_shctx_t *sh,
-    const mcp_image_t *image, uint64_t generation);
-
-/* Tells why the files are not served: the first error of them. */
-void ngx_http_mcp_tenant_zone_refuse(ngx_http_mcp_tenant_shctx_t *sh,
-    const char *error);
-void ngx_http_mcp_tenant_zone_clear_error(ngx_http_mcp_tenant_shctx_t *sh);
-
-/* Writes that error, with a NUL; empty when the files are served. */
-void ngx_http_mcp_tenant_zone_error(ngx_http_mcp_tenant_shctx_t *sh,
-    u_char *ret_text);
-
-/* NGX_DECLINED when the digest of that generation is no longer known. */
-ngx_int_t ngx_http_mcp_tenant_zone_digest(ngx_http_mcp_tenant_shctx_t *sh,
-    uint64_t generation, u_char *ret_digest);
-
-/* Names of the kinds of rows. */
-extern const char  *ngx_http_mcp_tenant_zone_words[MCP_IMAGE_ROWS_KINDS];
-
-uint32_t ngx_http_mcp_tenant_zone_nhealth(ngx_http_mcp_tenant_shctx_t *sh);
-
-/* Takes this worker's row. */
-ngx_int_t ngx_http_mcp_tenant_zone_init_process(ngx_cycle_t *cycle,
-    ngx_http_mcp_tenant_shctx_t *sh);
-void ngx_http_mcp_tenant_zone_exit_process(ngx_http_mcp_tenant_shctx_t *sh);
-
-/* Looks for dead processes. */
-void ngx_http_mcp_tenant_zone_reap(ngx_http_mcp_tenant_shctx_t *sh,
-    ngx_log_t *log);
-
-
 /* image: what this process uses */
 
 ngx_int_t ngx_http_mcp_tenant_image_init_process(ngx_cycle_t *cycle,
@@ -513,6 +367,15 @@ void ngx_http_mcp_tenant_worker_add(ngx_http_request_t *r,
 void ngx_http_mcp_tenant_worker_remove(ngx_http_mcp_tenant_ctx_t *ctx);
 
 
+/* publish */
+
+/* Compiles mtmcf->config, writes it and announces it, as far as it goes. */
+void ngx_http_mcp_tenant_publish(ngx_http_mcp_tenant_main_conf_t *mtmcf);
+
+/* Whether that failed last time. */
+ngx_uint_t ngx_http_mcp_tenant_publish_again(void);
+
+
 /* loader: the helper process */
 
 ngx_int_t ngx_http_mcp_tenant_loader_init(ngx_conf_t *cf,
@@ -528,8 +391,19 @@ ngx_str_t ngx_http_mcp_tenant_raw_path(ngx_http_request_t *r);
 mcp_reason_e ngx_http_mcp_tenant_path(ngx_http_request_t *r,
     ngx_http_mcp_tenant_ctx_t *ctx, ngx_http_mcp_tenant_loc_conf_t *mtlcf);
 
+/* The same for a path alone. */
+mcp_reason_e ngx_http_mcp_tenant_path_route(ngx_http_mcp_tenant_ctx_t *ctx,
+    ngx_http_mcp_tenant_loc_conf_t *mtlcf, ngx_str_t path);
+
 /* Whether the text has the form of a tenant's or server's id. */
 ngx_uint_t ngx_http_mcp_tenant_is_id(ngx_str_t *id);
+
+
+/* headers */
+
+/* name: in lower case */
+ngx_uint_t ngx_http_mcp_tenant_header_is(ngx_table_elt_t *header,
+    ngx_str_t *name);
 
 
 /* identity */
@@ -563,7 +437,26 @@ void ngx_http_mcp_tenant_mask_keys(ngx_http_request_t *r);
 ngx_int_t ngx_http_mcp_tenant_post_read_handler(ngx_http_request_t *r);
 
 
+/* origin: what a web page may reach */
+
+/* Keeps the names of all servers, which NGINX forgets after its start. */
+ngx_int_t ngx_http_mcp_tenant_origin_init(ngx_conf_t *cf);
+
+ngx_uint_t ngx_http_mcp_tenant_origin_allowed(ngx_http_mcp_tenant_ctx_t *ctx);
+ngx_uint_t ngx_http_mcp_tenant_host_allowed(ngx_http_request_t *r);
+
+
 /* body */
+
+/* The rules that the request is under; server is NULL while it has none. */
+mcp_policy_t ngx_http_mcp_tenant_policy(ngx_http_mcp_tenant_ctx_t *ctx);
+
+/*
+ * Whether the body of this POST must be read before it is passed on.  Where
+ * the mirrored headers do, their method and name are noted in its place.
+ */
+ngx_uint_t ngx_http_mcp_tenant_body_needed(ngx_http_request_t *r,
+    ngx_http_mcp_tenant_ctx_t *ctx);
 
 /*
  * Judges a JSON-RPC body that was read: fills rpc_* of ctx and returns
@@ -644,196 +537,18 @@ ngx_int_t ngx_http_mcp_tenant_add_header(ngx_http_request_t *r,
 ngx_int_t ngx_http_mcp_tenant_servers_handler(ngx_http_request_t *r);
 ngx_int_t ngx_http_mcp_tenant_metrics_handler(ngx_http_request_t *r);
 ngx_int_t ngx_http_mcp_tenant_status_handler(ngx_http_request_t *r);
+ngx_int_t ngx_http_mcp_tenant_resource_handler(ngx_http_request_t *r);
 
-
-/* count: what the metrics are made of */
-
-typedef struct {
-    ngx_msec_int_t                   ms;
-    const char                      *seconds;
-} ngx_http_mcp_tenant_duration_t;
-
-
-/* Up to how long requests took; those over all of them count in the last. */
-extern const ngx_http_mcp_tenant_duration_t  ngx_http_mcp_tenant_durations[
-    NGX_HTTP_MCP_TENANT_DURATIONS - 1];
-
-/* Adds the request to the metrics of its tenant and server, once. */
-ngx_int_t ngx_http_mcp_tenant_log_handler(ngx_http_request_t *r);
-
-/* An endpoint of the server failed. */
-void ngx_http_mcp_tenant_count_failure(ngx_http_mcp_tenant_shctx_t *sh,
-    const mcp_image_server_t *server);
-
-
-/* series: the metrics as text, in pieces */
-
-/*
- * tenant: the one to tell of, or MCP_IMAGE_NONE for all and the gateway.  The
- * rest says what comes next.
- */
-typedef struct {
-    ngx_http_mcp_tenant_shctx_t     *sh;
-    ngx_http_mcp_tenant_image_t     *image;
-    uint32_t                         tenant;
-
-    ngx_uint_t                       metric;
-    ngx_uint_t                       begun;
-    uint32_t                         n;
-    const char                      *name;
-    size_t                           offset;
-    u_char                          *last;
-    u_char                          *end;
-} ngx_http_mcp_tenant_series_t;
-
-
-typedef enum {
-    NGX_HTTP_MCP_TENANT_UNIT_GATEWAY,
-    NGX_HTTP_MCP_TENANT_UNIT_PROCESS,
-    NGX_HTTP_MCP_TENANT_UNIT_TENANT,
-    NGX_HTTP_MCP_TENANT_UNIT_SERVER
-} ngx_http_mcp_tenant_unit_e;
-
-
-/*
- * n: of the unit; a tenant alone is not told of the first two kinds.  offset:
- * of the number, where handlers serve several.
- */
-typedef struct {
-    const char                   *name;
-    const char                   *type;
-    const char                   *help;
-    ngx_http_mcp_tenant_unit_e    unit;
-    void                        (*handler)(ngx_http_mcp_tenant_series_t *s,
-                                      uint32_t n);
-    size_t                        offset;
-} ngx_http_mcp_tenant_metric_t;
-
-
-/* Of tenants and servers; the last one has no name. */
-extern const ngx_http_mcp_tenant_metric_t
-    ngx_http_mcp_tenant_tenant_metrics[];
-
-/* For handlers: appends text, as much of it as there is room for. */
-void ngx_http_mcp_tenant_series(ngx_http_mcp_tenant_series_t *s,
-    const char *fmt, ...);
-
-/* What a buffer needs to hold a piece. */
-#define NGX_HTTP_MCP_TENANT_SERIES_BYTES  65536
-
-/*
- * Appends a piece, perhaps an empty one, after a bounded amount of work:
- * NGX_AGAIN when there is more, NGX_OK at the end, NGX_ERROR when it does not
- * fit the buffer.
- */
-ngx_int_t ngx_http_mcp_tenant_series_next(ngx_http_mcp_tenant_series_t *s,
-    ngx_buf_t *b);
-
-
-/* headers: what of the client's request goes on to a server */
-
-ngx_int_t ngx_http_mcp_tenant_headers_filter(ngx_http_request_t *r);
-
-/* name: in lower case */
-ngx_uint_t ngx_http_mcp_tenant_header_is(ngx_table_elt_t *header,
-    ngx_str_t *name);
-
-
-/* session: what stands in for the server's session ids */
-
-/* Reads the file of keys; NGX_ERROR, with every finding logged. */
-ngx_int_t ngx_http_mcp_tenant_session_init(ngx_conf_t *cf,
-    ngx_http_mcp_tenant_main_conf_t *mtmcf);
-
-ngx_int_t ngx_http_mcp_tenant_session_init_process(ngx_cycle_t *cycle,
-    ngx_http_mcp_tenant_main_conf_t *mtmcf);
-void ngx_http_mcp_tenant_session_exit_process(void);
-
-/* Fills session_* of ctx from the client's token; a reason to refuse it. */
-mcp_reason_e ngx_http_mcp_tenant_session_open(ngx_http_request_t *r,
-    ngx_http_mcp_tenant_ctx_t *ctx);
-
-/* The line of header for the server, of as many bytes, or none. */
-size_t ngx_http_mcp_tenant_session_line_len(ngx_http_mcp_tenant_ctx_t *ctx);
-u_char *ngx_http_mcp_tenant_session_line(ngx_http_mcp_tenant_ctx_t *ctx,
-    u_char *p);
-
-/*
- * Seals the id in the header that r->upstream got; what process_header
- * returns.
- */
-ngx_int_t ngx_http_mcp_tenant_session_answer(ngx_http_request_t *r,
-    ngx_http_mcp_tenant_ctx_t *ctx);
-
-
-/* upstream */
-
-/*
- * Puts lines, which end with an empty one, behind the header that the proxy
- * made for r->upstream.
- */
-ngx_int_t ngx_http_mcp_tenant_upstream_append(ngx_http_request_t *r,
-    ngx_chain_t *lines);
-
-char *ngx_http_mcp_tenant_peers(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
-
-/* peers: data is the request's ngx_http_mcp_tenant_peer_t */
-
-ngx_int_t ngx_http_mcp_tenant_peers_get(
-    ngx_peer_connection_t *pc, void *data);
-void ngx_http_mcp_tenant_peers_free(ngx_peer_connection_t *pc,
-    void *data, ngx_uint_t state);
-#if (NGX_HTTP_SSL)
-ngx_int_t ngx_http_mcp_tenant_peers_set_session(
-    ngx_peer_connection_t *pc, void *data);
-void ngx_http_mcp_tenant_peers_save_session(
-    ngx_peer_connection_t *pc, void *data);
-#endif
-
-void ngx_http_mcp_tenant_peers_exit_process(void);
-
-/* Whether this system takes an address with a tag behind it. */
-ngx_int_t ngx_http_mcp_tenant_upstream_self_test(ngx_log_t *log);
-
-/* Sets what isolation needs in the proxied locations, after all merges. */
-ngx_int_t ngx_http_mcp_tenant_upstream_settings(ngx_conf_t *cf,
-    ngx_http_mcp_tenant_main_conf_t *mtmcf);
-
-
-/* answer: what a server's answer must not be */
-
-/* Guards the blocks of "mcp_tenant_upstream_names"; after all merges. */
-ngx_int_t ngx_http_mcp_tenant_answer_init(ngx_conf_t *cf,
-    ngx_http_mcp_tenant_main_conf_t *mtmcf);
-
-/* Guards the answer that r->upstream will get. */
-void ngx_http_mcp_tenant_answer_guard(ngx_http_request_t *r,
-    ngx_http_mcp_tenant_ctx_t *ctx);
-
-
-/* filter: lists in answers */
-
-/*
- * Sets ctx->filter when the answer whose header r->upstream got may hold a
- * list that rules apply to; what process_header returns.
- */
-ngx_int_t ngx_http_mcp_tenant_filter_init(ngx_http_request_t *r,
-    ngx_http_mcp_tenant_ctx_t *ctx);
-
-/* Gives the proxy the length of the answer, which the client is not told. */
-void ngx_http_mcp_tenant_filter_restore(ngx_http_request_t *r,
-    ngx_http_mcp_tenant_filter_t *f);
-
-/*
- * Puts what may pass in place of the chain *from, the end of
- * r->upstream->out_bufs.
- */
-ngx_int_t ngx_http_mcp_tenant_filter_body(ngx_http_request_t *r,
-    ngx_http_mcp_tenant_filter_t *f, ngx_chain_t **from);
+/* The value of WWW-Authenticate with a 401 (RFC 6750, RFC 9728). */
+ngx_int_t ngx_http_mcp_tenant_resource_challenge(ngx_http_request_t *r,
+    ngx_http_mcp_tenant_ctx_t *ctx, ngx_str_t *ret_value);
 
 
 /* variables */
+
+/* Notes which facts the configuration has use for; after all of it was read. */
+void ngx_http_mcp_tenant_variables_used(ngx_conf_t *cf,
+    ngx_http_mcp_tenant_main_conf_t *mtmcf);
 
 ngx_int_t ngx_http_mcp_tenant_variables_add(ngx_conf_t *cf);
 

@@ -4,6 +4,8 @@
  */
 
 #include "ngx_http_mcp_tenant_module.h"
+#include "ngx_http_mcp_tenant_upstream.h"
+#include "ngx_http_mcp_tenant_series.h"
 
 
 static uint32_t ngx_http_mcp_tenant_peers_choose(
@@ -80,6 +82,8 @@ ngx_http_mcp_tenant_peers_choose(ngx_http_mcp_tenant_peer_t *peer)
         return MCP_IMAGE_NONE;
     }
 
+#ifndef MCP_BREAK_STICKY
+
     /* a session lives on the endpoint that opened it, and nowhere else */
 
     if (peer->ctx->session_id.len) {
@@ -88,6 +92,8 @@ ngx_http_mcp_tenant_peers_choose(ngx_http_mcp_tenant_peer_t *peer)
         return peer->tried[one / 64] & (1ull << (one % 64)) ? MCP_IMAGE_NONE
                                                             : one;
     }
+
+#endif
 
     one = ngx_http_mcp_tenant_peers_candidate(peer, 1,
                                                  ngx_random() % count);

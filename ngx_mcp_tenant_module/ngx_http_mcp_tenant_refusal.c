@@ -266,7 +266,8 @@ static ngx_int_t
 ngx_http_mcp_tenant_answer_headers(ngx_http_request_t *r,
     ngx_http_mcp_tenant_ctx_t *ctx, ngx_uint_t status)
 {
-    static ngx_str_t  challenge = ngx_string("Bearer realm=\"mcp\"");
+    ngx_str_t  challenge;
+
     static ngx_str_t  mcp_methods = ngx_string("GET, POST, DELETE");
     static ngx_str_t  modern_methods = ngx_string("POST");
     static ngx_str_t  methods = ngx_string("GET, HEAD");
@@ -275,6 +276,13 @@ ngx_http_mcp_tenant_answer_headers(ngx_http_request_t *r,
     switch (status) {
 
     case NGX_HTTP_UNAUTHORIZED:
+
+        if (ngx_http_mcp_tenant_resource_challenge(r, ctx, &challenge)
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+
         return ngx_http_mcp_tenant_add_header(r, "WWW-Authenticate",
                                               &challenge);
 
@@ -322,6 +330,8 @@ ngx_http_mcp_tenant_rpc_body(ngx_http_mcp_tenant_ctx_t *ctx,
     if (ctx->reason == MCP_REASON_RESOURCE_NOT_ALLOWED && !ctx->modern) {
         code = NGX_HTTP_MCP_TENANT_LEGACY_NOT_FOUND;
     }
+
+    ctx->rpc_code = code;
 
     json = json_pack("{s:i, s:s, s:{s:s}}", "code", code,
                      "message", reason->title,

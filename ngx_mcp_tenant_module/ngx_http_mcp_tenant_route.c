@@ -36,22 +36,27 @@ mcp_reason_e
 ngx_http_mcp_tenant_path(ngx_http_request_t *r,
     ngx_http_mcp_tenant_ctx_t *ctx, ngx_http_mcp_tenant_loc_conf_t *mtlcf)
 {
-    ngx_str_t  path;
-
     if (r->http_version < NGX_HTTP_VERSION_10
         || r->request_length >= NGX_HTTP_MCP_TENANT_HEADERS_MAX_BYTES)
     {
         return MCP_REASON_MALFORMED_REQUEST;
     }
 
-    path = ngx_http_mcp_tenant_raw_path(r);
-
-    if (!ngx_http_mcp_tenant_path_is_plain(&path)) {
-        return MCP_REASON_MALFORMED_PATH;
-    }
-
     if (ngx_http_mcp_tenant_host_differs(r)) {
         return MCP_REASON_MALFORMED_REQUEST;
+    }
+
+    return ngx_http_mcp_tenant_path_route(ctx, mtlcf,
+                                          ngx_http_mcp_tenant_raw_path(r));
+}
+
+
+mcp_reason_e
+ngx_http_mcp_tenant_path_route(ngx_http_mcp_tenant_ctx_t *ctx,
+    ngx_http_mcp_tenant_loc_conf_t *mtlcf, ngx_str_t path)
+{
+    if (!ngx_http_mcp_tenant_path_is_plain(&path)) {
+        return MCP_REASON_MALFORMED_PATH;
     }
 
     if (mtlcf->prefix.len) {

@@ -5,6 +5,7 @@
  */
 
 #include "ngx_http_mcp_tenant_module.h"
+#include "ngx_http_mcp_tenant_series.h"
 
 #include "core/mcp_version.h"
 

@@ -3,15 +3,13 @@
  */
 
 #include "ngx_http_mcp_tenant_module.h"
+#include "ngx_http_mcp_tenant_series.h"
 
 
 static const mcp_image_tenant_t *ngx_http_mcp_tenant_series_tenant(
     ngx_http_mcp_tenant_series_t *s, uint32_t n, mcp_str_t *ret_id);
 static ngx_http_mcp_tenant_row_t *ngx_http_mcp_tenant_series_row(
     ngx_http_mcp_tenant_series_t *s, uint32_t n, mcp_str_t *ret_id);
-static const mcp_image_server_t *ngx_http_mcp_tenant_series_server(
-    ngx_http_mcp_tenant_series_t *s, uint32_t n, mcp_str_t *ret_tenant,
-    mcp_str_t *ret_id);
 static ngx_http_mcp_tenant_server_row_t *
     ngx_http_mcp_tenant_series_server_row(ngx_http_mcp_tenant_series_t *s,
     uint32_t n, mcp_str_t *ret_tenant, mcp_str_t *ret_id);
@@ -41,17 +39,14 @@ static void ngx_http_mcp_tenant_metric_server_in_flight(
     ngx_http_mcp_tenant_series_t *s, uint32_t n);
 static void ngx_http_mcp_tenant_metric_server_limit(
     ngx_http_mcp_tenant_series_t *s, uint32_t n);
-static void ngx_http_mcp_tenant_metric_tools_in_flight(
+static void ngx_http_mcp_tenant_metric_server_eras(
     ngx_http_mcp_tenant_series_t *s, uint32_t n);
-static void ngx_http_mcp_tenant_metric_tools_limit(
+static void ngx_http_mcp_tenant_metric_server_answers(
     ngx_http_mcp_tenant_series_t *s, uint32_t n);
-static void ngx_http_mcp_tenant_metric_tools(ngx_http_mcp_tenant_series_t *s,
-    uint32_t n, uint32_t (*value)(ngx_http_mcp_tenant_series_t *s,
-    const mcp_image_tool_limit_t *tool));
-static uint32_t ngx_http_mcp_tenant_tool_in_flight(
-    ngx_http_mcp_tenant_series_t *s, const mcp_image_tool_limit_t *tool);
-static uint32_t ngx_http_mcp_tenant_tool_limit(
-    ngx_http_mcp_tenant_series_t *s, const mcp_image_tool_limit_t *tool);
+static void ngx_http_mcp_tenant_metric_server_counts(
+    ngx_http_mcp_tenant_series_t *s, mcp_str_t *tenant, mcp_str_t *id,
+    const char *label, const char **values, _Atomic uint32_t *counts,
+    ngx_uint_t n);
 
 
 const ngx_http_mcp_tenant_metric_t  ngx_http_mcp_tenant_tenant_metrics[] = {
@@ -122,6 +117,18 @@ const ngx_http_mcp_tenant_metric_t  ngx_http_mcp_tenant_tenant_metrics[] = {
       ngx_http_mcp_tenant_metric_server_requests,
       0 },
 
+    { "nginx_mcp_tenant_server_era_requests_total", "counter",
+      "Requests for a server, by the era of their revision of MCP.",
+      NGX_HTTP_MCP_TENANT_UNIT_SERVER,
+      ngx_http_mcp_tenant_metric_server_eras,
+      0 },
+
+    { "nginx_mcp_tenant_server_answers_total", "counter",
+      "JSON-RPC answers of a server, as far as they were looked into.",
+      NGX_HTTP_MCP_TENANT_UNIT_SERVER,
+      ngx_http_mcp_tenant_metric_server_answers,
+      0 },
+
     { "nginx_mcp_tenant_server_upstream_failures_total", "counter",
       "Failed attempts to get an answer from an endpoint of a server.",
       NGX_HTTP_MCP_TENANT_UNIT_SERVER,
@@ -138,6 +145,12 @@ const ngx_http_mcp_tenant_metric_t  ngx_http_mcp_tenant_tenant_metrics[] = {
       "The server's max_concurrent_requests.",
       NGX_HTTP_MCP_TENANT_UNIT_SERVER,
       ngx_http_mcp_tenant_metric_server_limit,
+      0 },
+
+    { "nginx_mcp_tenant_tool_requests_total", "counter",
+      "Calls that a limit of tools matched, by the decision.",
+      NGX_HTTP_MCP_TENANT_UNIT_SERVER,
+      ngx_http_mcp_tenant_metric_tools_requests,
       0 },
 
     { "nginx_mcp_tenant_tool_requests_in_flight", "gauge",
@@ -181,7 +194,7 @@ ngx_http_mcp_tenant_series_row(ngx_http_mcp_tenant_series_t *s, uint32_t n,
 }
 
 
-static const mcp_image_server_t *
+const mcp_image_server_t *
 ngx_http_mcp_tenant_series_server(ngx_http_mcp_tenant_series_t *s, uint32_t n,
     mcp_str_t *ret_tenant, mcp_str_t *ret_id)
 {
@@ -427,6 +440,66 @@ ngx_http_mcp_tenant_metric_server_requests(ngx_http_mcp_tenant_series_t *s,
 
 
 static void
+ngx_http_mcp_tenant_metric_server_eras(ngx_http_mcp_tenant_series_t *s,
+    uint32_t n)
+{
+    mcp_str_t                          id, tenant;
+    ngx_http_mcp_tenant_server_row_t  *row;
+
+    static const char  *eras[] = { "legacy", "modern" };
+
+    row = ngx_http_mcp_tenant_series_server_row(s, n, &tenant, &id);
+
+    if (row) {
+        ngx_http_mcp_tenant_metric_server_counts(s, &tenant, &id, "era", eras,
+                                                 row->eras,
+                                                 NGX_HTTP_MCP_TENANT_ERAS);
+    }
+}
+
+
+static void
+ngx_http_mcp_tenant_metric_server_answers(ngx_http_mcp_tenant_series_t *s,
+    uint32_t n)
+{
+    mcp_str_t                          id, tenant;
+    ngx_http_mcp_tenant_server_row_t  *row;
+
+    static const char  *answers[] = { "result", "tool_error", "error" };
+
+    row = ngx_http_mcp_tenant_series_server_row(s, n, &tenant, &id);
+
+    if (row) {
+        ngx_http_mcp_tenant_metric_server_counts(s, &tenant, &id, "answer",
+                                                 answers, row->answers,
+                                                 NGX_HTTP_MCP_TENANT_ANSWERS);
+    }
+}
+
+
+static void
+ngx_http_mcp_tenant_metric_server_counts(ngx_http_mcp_tenant_series_t *s,
+    mcp_str_t *tenant, mcp_str_t *id, const char *label, const char **values,
+    _Atomic uint32_t *counts, ngx_uint_t n)
+{
+    uint32_t    count;
+    ngx_uint_t  i;
+
+    for (i = 0; i < n; i++) {
+
+        count = counts[i];
+
+        if (count) {
+            ngx_http_mcp_tenant_series(s,
+                "%s{tenant=\"%*s\",server=\"%*s\",%s=\"%s\"} %uD\n", s->name,
+                tenant->len, tenant->data, id->len, id->data, label, values[i],
+                count);
+        }
+    }
+}
+
+
+static void
 ngx_http_mcp_tenant_metric_server_failures(ngx_http_mcp_tenant_series_t *s,
     uint32_t n)
 {
@@ -478,82 +551,4 @@ ngx_http_mcp_tenant_metric_server_limit(ngx_http_mcp_tenant_series_t *s,
             tenant.data, id.len, id.data,
             server->quotas.max_concurrent_requests);
     }
-}
-
-
-static void
-ngx_http_mcp_tenant_metric_tools_in_flight(ngx_http_mcp_tenant_series_t *s,
-    uint32_t n)
-{
-    ngx_http_mcp_tenant_metric_tools(s, n, ngx_http_mcp_tenant_tool_in_flight);
-}
-
-
-static void
-ngx_http_mcp_tenant_metric_tools_limit(ngx_http_mcp_tenant_series_t *s,
-    uint32_t n)
-{
-    ngx_http_mcp_tenant_metric_tools(s, n, ngx_http_mcp_tenant_tool_limit);
-}
-
-
-/* Patterns may hold what the text of metrics must have escaped. */
-static void
-ngx_http_mcp_tenant_metric_tools(ngx_http_mcp_tenant_series_t *s, uint32_t n,
-    uint32_t (*value)(ngx_http_mcp_tenant_series_t *s,
-    const mcp_image_tool_limit_t *tool))
-{
-    size_t                         k;
-    u_char                         escaped[2 * MCP_RULES_NAME_MAX_LEN], *p;
-    uint32_t                       i;
-    mcp_str_t                      id, tenant, match;
-    const mcp_image_server_t      *server;
-    const mcp_image_tool_limit_t  *tool;
-
-    server = ngx_http_mcp_tenant_series_server(s, n, &tenant, &id);
-
-    for (i = 0; i < server->tool_limits.count; i++) {
-
-        tool = mcp_image_tool_limit(s->image->image,
-                                    server->tool_limits.first + i);
-
-        if (tool->quotas.max_concurrent_requests == 0
-            || tool->limits.requests == MCP_IMAGE_NONE)
-        {
-            continue;
-        }
-
-        match = mcp_image_text(s->image->image, &tool->match);
-        p = escaped;
-
-        for (k = 0; k < ngx_min(match.len, MCP_RULES_NAME_MAX_LEN); k++) {
-
-            if (match.data[k] == '"' || match.data[k] == '\\') {
-                *p++ = '\\';
-            }
-
-            *p++ = match.data[k];
-        }
-
-        ngx_http_mcp_tenant_series(s,
-            "%s{tenant=\"%*s\",server=\"%*s\",match=\"%*s\"} %uD\n", s->name,
-            tenant.len, tenant.data, id.len, id.data,
-            (size_t) (p - escaped), escaped, value(s, tool));
-    }
-}
-
-
-static uint32_t
-ngx_http_mcp_tenant_tool_in_flight(ngx_http_mcp_tenant_series_t *s,
-    const mcp_image_tool_limit_t *tool)
-{
-    return mcp_limit_in_use(s->sh->limits, tool->limits.requests);
-}
-
-
-static uint32_t
-ngx_http_mcp_tenant_tool_limit(ngx_http_mcp_tenant_series_t *s,
-    const mcp_image_tool_limit_t *tool)
-{
-    return tool->quotas.max_concurrent_requests;
 }

@@ -5,6 +5,7 @@
  */
 
 #include "ngx_http_mcp_tenant_module.h"
+#include "ngx_http_mcp_tenant_upstream.h"
 
 
 #define NGX_HTTP_MCP_TENANT_SESSION_HEADER  "mcp-session-id"
@@ -252,6 +253,8 @@ ngx_http_mcp_tenant_session_answer(ngx_http_request_t *r,
     if (token == NULL) {
         return NGX_ERROR;
     }
+
+    len = 0;
 
     switch (count == 1
             ? mcp_session_seal(ngx_http_mcp_tenant_session_ring, &scope,

@@ -5,6 +5,7 @@
  */
 
 #include "ngx_http_mcp_tenant_module.h"
+#include "ngx_http_mcp_tenant_upstream.h"
 
 
 static ngx_int_t ngx_http_mcp_tenant_upstream_init(ngx_conf_t *cf,

@@ -3,6 +3,7 @@
  */
 
 #include "ngx_http_mcp_tenant_module.h"
+#include "ngx_http_mcp_tenant_upstream.h"
 
 
 typedef enum {
@@ -15,6 +16,9 @@ typedef enum {
     NGX_HTTP_MCP_TENANT_VAR_SERVER,
     NGX_HTTP_MCP_TENANT_VAR_METHOD,
     NGX_HTTP_MCP_TENANT_VAR_TOOL,
+    NGX_HTTP_MCP_TENANT_VAR_ERA,
+    NGX_HTTP_MCP_TENANT_VAR_RPC_ERROR,
+    NGX_HTTP_MCP_TENANT_VAR_TOOL_ERROR,
     NGX_HTTP_MCP_TENANT_VAR_DECISION,
     NGX_HTTP_MCP_TENANT_VAR_REASON,
     NGX_HTTP_MCP_TENANT_VAR_LIMIT_STATUS,
@@ -28,6 +32,10 @@ static ngx_int_t ngx_http_mcp_tenant_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_int_t ngx_http_mcp_tenant_variable_text(ngx_http_request_t *r,
     ngx_http_mcp_tenant_ctx_t *ctx, uintptr_t data, ngx_str_t *ret_text);
+static ngx_int_t ngx_http_mcp_tenant_rpc_error(ngx_http_request_t *r,
+    ngx_http_mcp_tenant_ctx_t *ctx, ngx_str_t *ret_text);
+static const char *ngx_http_mcp_tenant_tool_error(
+    ngx_http_mcp_tenant_ctx_t *ctx);
 static void ngx_http_mcp_tenant_http_method(ngx_http_request_t *r,
     ngx_str_t *ret_text);
 static ngx_int_t ngx_http_mcp_tenant_variable_image(ngx_http_request_t *r,
@@ -72,6 +80,15 @@ static ngx_http_variable_t  ngx_http_mcp_tenant_vars[] = {
     { ngx_string("mcp_tenant_tool"), NULL, ngx_http_mcp_tenant_variable,
       NGX_HTTP_MCP_TENANT_VAR_TOOL, NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
+    { ngx_string("mcp_tenant_era"), NULL, ngx_http_mcp_tenant_variable,
+      NGX_HTTP_MCP_TENANT_VAR_ERA, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("mcp_tenant_rpc_error"), NULL, ngx_http_mcp_tenant_variable,
+      NGX_HTTP_MCP_TENANT_VAR_RPC_ERROR, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("mcp_tenant_tool_error"), NULL, ngx_http_mcp_tenant_variable,
+      NGX_HTTP_MCP_TENANT_VAR_TOOL_ERROR, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
     { ngx_string("mcp_tenant_decision"), NULL, ngx_http_mcp_tenant_variable,
       NGX_HTTP_MCP_TENANT_VAR_DECISION, NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
@@ -115,6 +132,36 @@ ngx_http_mcp_tenant_variables_add(ngx_conf_t *cf)
     }
 
     return NGX_OK;
+}
+
+
+void
+ngx_http_mcp_tenant_variables_used(ngx_conf_t *cf,
+    ngx_http_mcp_tenant_main_conf_t *mtmcf)
+{
+    ngx_uint_t                  i;
+    ngx_http_variable_t        *v;
+    ngx_http_core_main_conf_t  *cmcf;
+
+    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
+    v = cmcf->variables.elts;
+
+    for (i = 0; i < cmcf->variables.nelts; i++) {
+
+        if (ngx_http_mcp_tenant_str_is(&v[i].name, "mcp_tenant_method")
+            || ngx_http_mcp_tenant_str_is(&v[i].name, "mcp_tenant_tool"))
+        {
+            mtmcf->messages = 1;
+
+        } else if (ngx_http_mcp_tenant_str_is(&v[i].name,
+                                              "mcp_tenant_rpc_error")
+                   || ngx_http_mcp_tenant_str_is(&v[i].name,
+                                                 "mcp_tenant_tool_error"))
+        {
+            mtmcf->messages = 1;
+            mtmcf->answers = 1;
+        }
+    }
 }
 
 
@@ -212,6 +259,18 @@ ngx_http_mcp_tenant_variable_text(ngx_http_request_t *r,
         *ret_text = ctx->rpc_name;
         return NGX_OK;
 
+    case NGX_HTTP_MCP_TENANT_VAR_ERA:
+        word = ctx->route != NGX_HTTP_MCP_TENANT_ROUTE_MCP ? ""
+               : ctx->modern ? "modern" : "legacy";
+        break;
+
+    case NGX_HTTP_MCP_TENANT_VAR_RPC_ERROR:
+        return ngx_http_mcp_tenant_rpc_error(r, ctx, ret_text);
+
+    case NGX_HTTP_MCP_TENANT_VAR_TOOL_ERROR:
+        word = ngx_http_mcp_tenant_tool_error(ctx);
+        break;
+
     case NGX_HTTP_MCP_TENANT_VAR_DECISION:
         word = reason == MCP_REASON_NONE ? ""
                : ctx->allowed ? "allow" : "deny";
@@ -252,6 +311,52 @@ ngx_http_mcp_tenant_variable_text(ngx_http_request_t *r,
     ret_text->len = ngx_strlen(word);
 
     return NGX_OK;
+}
+
+
+/* The code of a JSON-RPC error, be it the server's or ours. */
+static ngx_int_t
+ngx_http_mcp_tenant_rpc_error(ngx_http_request_t *r,
+    ngx_http_mcp_tenant_ctx_t *ctx, ngx_str_t *ret_text)
+{
+    mcp_filter_answer_t  answer;
+
+    answer = ngx_http_mcp_tenant_filter_answer(ctx);
+
+    if (!answer.has_code) {
+        answer.code = ctx->rpc_code;
+    }
+
+    if (answer.code == 0) {
+        return NGX_OK;
+    }
+
+    ret_text->data = ngx_pnalloc(r->pool, NGX_INT64_LEN);
+    if (ret_text->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    ret_text->len = ngx_sprintf(ret_text->data, "%L", answer.code)
+                    - ret_text->data;
+
+    return NGX_OK;
+}
+
+
+static const char *
+ngx_http_mcp_tenant_tool_error(ngx_http_mcp_tenant_ctx_t *ctx)
+{
+    mcp_filter_answer_t  answer;
+
+    answer = ngx_http_mcp_tenant_filter_answer(ctx);
+
+    if (!answer.answered || answer.has_code || ctx->rpc_label == NULL
+        || ngx_strcmp(ctx->rpc_label, "tools/call") != 0)
+    {
+        return "";
+    }
+
+    return answer.is_error ? "true" : "false";
 }
 
 

@@ -21,6 +21,7 @@ typedef struct {
     size_t  rows;
     size_t  health;
     size_t  servers;
+    size_t  tools;
     size_t  end;
 } ngx_http_mcp_tenant_zone_layout_t;
 
@@ -145,6 +146,7 @@ ngx_http_mcp_tenant_zone_init(ngx_shm_zone_t *shm_zone, void *data)
     sh->rows = (ngx_http_mcp_tenant_row_t *) (p + layout.rows);
     sh->health = (ngx_http_mcp_tenant_health_t *) (p + layout.health);
     sh->servers = (ngx_http_mcp_tenant_server_row_t *) (p + layout.servers);
+    sh->tools = (ngx_http_mcp_tenant_tool_row_t *) (p + layout.tools);
 
     shpool->data = sh;
     shm_zone->data = sh;
@@ -194,6 +196,8 @@ ngx_http_mcp_tenant_zone_layout(const uint32_t *rows,
     ngx_http_mcp_tenant_zone_place(servers,
         rows[MCP_IMAGE_ROWS_SERVERS]
         * sizeof(ngx_http_mcp_tenant_server_row_t));
+    ngx_http_mcp_tenant_zone_place(tools,
+        rows[MCP_IMAGE_ROWS_LIMITS] * sizeof(ngx_http_mcp_tenant_tool_row_t));
 
     layout->end = at;
 }
@@ -357,6 +361,8 @@ ngx_http_mcp_tenant_zone_clear_limit(void *data, uint32_t row)
     ngx_http_mcp_tenant_shctx_t *sh = data;
 
     mcp_limit_clear(sh->limits, row);
+    ngx_memzero((void *) &sh->tools[row],
+                sizeof(ngx_http_mcp_tenant_tool_row_t));
 }
 
 

@@ -50,7 +50,8 @@ GET /servers
 X-API-Key: <key a>
 --- fields
 time request_id client tenant requested_tenant key server http_method path
-method name decision reason limit generation status upstream upstream_status
+method name era decision reason rpc_error tool_error limit generation status
+upstream upstream_status
 duration received sent
 
 
@@ -61,7 +62,8 @@ GET /%00
 --- error_code: 400
 --- fields
 time request_id client tenant requested_tenant key server http_method path
-method name decision reason limit generation status upstream upstream_status
+method name era decision reason rpc_error tool_error limit generation status
+upstream upstream_status
 duration received sent
 
 

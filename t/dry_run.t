@@ -42,9 +42,10 @@ McpQuota::servers_with(held => '/held/d', echo => '/echo')
     wait_gauge('requests_in_flight', 'a', 0);
 
     # those that passed are one token for the held call, one for the next
-    my %limit;
-    my @lines = grep { $_->{server} } audit();
+    my (%limit, @lines);
 
+    wait_until(sub { (@lines = grep { $_->{server} } audit()) == 11 },
+               'a line for each');
     $limit{$_->{limit}}++ for @lines;
     is_deeply(\%limit, { PASSED => 2, REJECTED_DRY_RUN => 9 },
               'what would have been');

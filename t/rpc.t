@@ -64,6 +64,15 @@ servers:
 END
 
 
+our $ways = <<'END';
+servers:
+  - id: one
+    runtime: {type: remote, url: "http://127.0.0.1:<port 1>/json/one"}
+    resources: {allow: ["file:///docs/*"]}
+    prompts: {deny: [hidden]}
+END
+
+
 # An answer that refuses a tool, as MCP wants it.
 sub unknown_tool {
     my ($name) = @_;
@@ -231,13 +240,23 @@ main::post('{"jsonrpc":"2.0","id":1,"method":"ping","method":"ping"}',
            main::call('resources/read', '{"uri":"a","uri":"b"}'),
            main::call('ping', '{"_meta":{},"_meta":{}}'),
            main::call('ping',
-                      qq({"_meta":{"$::version":"1","$::version":"1"}})))
+                      qq({"_meta":{"$::version":"1","$::version":"1"}})),
+           main::call('tasks/get', '{"taskId":"a","taskId":"b"}'),
+           main::call('completion/complete', '{"ref":{},"ref":{}}'),
+           (map { main::call('completion/complete', qq({"ref":{$_}})) }
+            '"type":"a","type":"b"', '"name":"a","name":"b"',
+            '"uri":"a","u\u0072i":"b"'),
+           main::call('subscriptions/listen',
+                      '{"notifications":{},"notifications":{}}'),
+           main::call('subscriptions/listen', '{"notifications":{'
+                      . '"resourceSubscriptions":[],'
+                      . '"resourceSubscriptions":["a"]}}'))
 --- more_headers eval
 $::head
 --- error_code eval
-main::each_of(10, 400)
+main::each_of(17, 400)
 --- response_body_like eval
-main::each_of(10, qr/"reason":"invalid_message"/)
+main::each_of(17, qr/"reason":"invalid_message"/)
 
 
 
@@ -361,6 +380,27 @@ my $yes = '^a POST /one$';
 [$yes, $no, $no, $no, $yes, $no, $yes, $no, $no]
 --- upstream eval
 "a POST /one\n" x 3
+
+
+
+=== an Mcp-Name of a task is that of the task
+--- request eval
+main::post((map { main::call($_, '{"taskId":"t","name":"n"}') }
+            ('tasks/get', 'tasks/update', 'tasks/cancel') x 2,
+            'tasks/result'),
+           main::call('tasks/get', '{"taskId":7}'),
+           main::call('tasks/get', '{"task\u0049d":"gr\u00fcn"}'))
+--- more_headers eval
+main::heads(map { "Mcp-Name: $_" }
+            't', 't', 't', 'T', 'n', '', 'n', '7', main::base64("gr\xc3\xbcn"))
+--- error_code eval
+[200, 200, 200, 400, 400, 400, 200, 400, 200]
+--- response_body_like eval
+my $no = qr/"id":1,.*"code":-32020,.*"header_mismatch"/;
+my $yes = '^a POST /one$';
+[$yes, $yes, $yes, $no, $no, $no, $yes, $no, $yes]
+--- upstream eval
+"a POST /one\n" x 5
 
 
 
@@ -548,13 +588,174 @@ main::each_of(11, 200)
 --- response_body_like eval
 my $tool = '"code":-32602,"message":"Unknown tool: .*"unknown_tool"';
 my $denied = '"code":-32002,"message":"Resource not found.*unknown_resource';
-my $prompt = '"code":-32602,"message":"Unknown prompt: hidden.*unknown_prompt';
+my $prompt = '"code":-32602,"message":"Unknown prompt: .*unknown_prompt';
 my $method = '"code":-32601,.*"unknown_method"';
 my $passed = '^a POST /one$';
-[$passed, $tool, $passed, $denied, $denied, $passed, $prompt, ($denied) x 2,
+[$passed, $tool, $passed, $denied, $denied, $passed, ($prompt) x 2, $denied,
  $method, $method]
 --- upstream eval
 "a POST /one\n" x 3
+
+
+
+=== a policy is not got round by completions
+--- catalog_a eval
+$::ways
+--- tenants
+tenants:
+  - id: a
+    catalog_file: a.yaml
+    api_keys: [{key_hash: "<hash a>", name: main}]
+--- request eval
+my ($shown, $hidden) = map { qq("type":"ref/prompt","name":"$_") }
+                           'shown', 'hidden';
+my $docs = '"type":"ref/resource","uri":"file:///docs/{name}"';
+my $etc = '"type":"ref/resource","uri":"file:///etc/{name}"';
+main::post(map { main::call('completion/complete', qq({$_})) }
+           qq("ref":{$shown}), qq("ref":{$docs}),
+           qq("ref":{$shown},"argument":{"ref":{$hidden}}),
+           qq("ref":{$hidden}), qq("ref":{$etc}),
+           qq("ref":{$etc,"name":"shown"}),
+           qq("ref":{$hidden,"uri":"file:///docs/a"}),
+           qq("argument":{"ref":{$shown}},"ref":{$hidden}),
+           qq("name":"shown","ref":{$hidden}),
+           '"r\u0065f":{"n\u0061me":"hid\u0064en","type":"ref\/prompt"}',
+           '"ref":{"name":"shown","type":"ref/prompts"}',
+           '"ref":{"name":"shown","type":["ref/prompt"]}',
+           '"ref":{"name":"shown"}', '"ref":{"type":"ref/prompt"}',
+           '"ref":{"type":"ref/prompt","name":"shown\u0000"}',
+           '"ref":{"type":"ref/prompt","name":"' . 'x' x 1025 . '"}',
+           qq("ref":[{$shown}]), '"ref":"shown"', '"ref":null', '',
+           qq("Ref":{$shown}))
+--- more_headers eval
+$::head
+--- error_code eval
+main::each_of(21, 200)
+--- response_body_like eval
+[main::each_of(3, 'a POST /json/one')->@*,
+ main::each_of(18, '"code":-32[06]02,.*"unknown_(?:prompt|resource)"')->@*]
+--- upstream eval
+"a POST /json/one\n" x 3
+
+
+
+=== a policy is not got round by subscriptions
+--- catalog_a eval
+$::ways
+--- tenants
+tenants:
+  - id: a
+    catalog_file: a.yaml
+    api_keys: [{key_hash: "<hash a>", name: main}]
+--- request eval
+my $docs = '"file:///docs/a"';
+my $etc = '"file:///etc/a"';
+main::post(main::call('resources/subscribe', qq({"uri":$docs})),
+           main::call('resources/unsubscribe', qq({"uri":$docs})),
+           (map { main::call('subscriptions/listen', qq({"notifications":$_})) }
+            '{"toolsListChanged":true}',
+            '{"resourceSubscriptions":[]}',
+            qq({"resourceSubscriptions":[$docs,$docs]}),
+            '{"resourceSubscriptions":[' . "$docs," x 255 . "$docs]}"),
+           main::call('subscriptions/listen'),
+           (map { main::call('resources/subscribe', $_) }
+            qq({"uri":$etc}), qq({"u\\u0072i":$etc}), '{}', "[$docs]",
+            qq({"notifications":{"resourceSubscriptions":[$docs]}})),
+           main::call('resources/unsubscribe', qq({"uri":$etc})),
+           (map { main::call('subscriptions/listen', $_) }
+            (map { qq({"notifications":$_}) }
+             qq({"resourceSubscriptions":[$etc]}),
+             qq({"resourceSubscriptions":[$docs,$etc]}),
+             qq({"resource\\u0053ubscriptions":[$etc]}),
+             qq({"resourceSubscriptions":[$docs,[$etc]]}),
+             qq({"resourceSubscriptions":[$docs,"file:///docs/\\u0000"]}),
+             qq({"resourceSubscriptions":{"a":$etc}}),
+             qq({"resourceSubscriptions":$etc}),
+             '{"resourceSubscriptions":[' . "$docs," x 256 . "$docs]}",
+             '{"resourceSubscriptions":["file:///docs/' . 'x' x 5000 . '"]}',
+             qq([{"resourceSubscriptions":[$etc]}]), $etc, 'null'),
+            qq([{"notifications":{"resourceSubscriptions":[$etc]}}])))
+--- more_headers eval
+$::head
+--- error_code eval
+main::each_of(26, 200)
+--- response_body_like eval
+[main::each_of(7, 'a POST /json/one')->@*,
+ main::each_of(19, '"code":-32002,.*"unknown_resource"')->@*]
+--- upstream eval
+"a POST /json/one\n" x 7
+
+
+
+=== 2026-07-28 has no method to subscribe to a resource that is denied
+--- catalog_a eval
+$::ways
+--- tenants
+tenants:
+  - id: a
+    catalog_file: a.yaml
+    api_keys: [{key_hash: "<hash a>", name: main}]
+--- request eval
+my $meta = qq("_meta":{"$::version":"2026-07-28"});
+main::post((map { main::call("resources/$_", qq({"uri":"file:///etc",$meta})) }
+            'subscribe', 'unsubscribe', 'read'),
+           main::call('resources/subscribe', qq({$meta})),
+           main::call('resources/subscribe',
+                      qq({"uri":"file:///docs/a",$meta})))
+--- more_headers eval
+$::head
+--- error_code eval
+[404, 404, 200, 404, 200]
+--- response_body_like eval
+my $no = '"id":1,.*:-32601,"message":"Method not found",.*"unknown_method"';
+[$no, $no, '"code":-32602,"message":"Resource not found', $no,
+ 'a POST /json/one']
+--- upstream
+a POST /json/one
+
+
+
+=== a policy is not got round by tasks
+--- catalog_a eval
+$::ways
+--- tenants
+tenants:
+  - id: a
+    catalog_file: a.yaml
+    api_keys:
+      - key_hash: "<hash a>"
+        name: main
+        tools: {deny: ["read_mail"]}
+--- request eval
+main::post((map { main::call($_, '{"taskId":"t"}') }
+            'tasks/get', 'tasks/result', 'tasks/update', 'tasks/cancel',
+            'tasks/list', 'tasks\/get', 't\u0061sks/get', 'tasks/got'),
+           '[' . main::call('tasks/get', '{"taskId":"t"}') . ']',
+           '{"jsonrpc":"2.0","method":"tasks/cancel","params":{"taskId":"t"}}')
+--- more_headers eval
+$::head
+--- error_code eval
+main::each_of(10, 200)
+--- response_body_like eval
+main::each_of(10, '"code":-32601,.*"unknown_method"')
+--- upstream
+
+
+
+=== where no rules stand, all of these pass as they are
+--- request eval
+main::post(main::call('completion/complete', '{"ref":{"type":7}}'),
+           main::call('completion/complete', '{"ref":"main"}'),
+           main::call('subscriptions/listen', '{"notifications":true}'),
+           main::call('subscriptions/listen',
+                      '{"notifications":{"resourceSubscriptions":[1]}}'),
+           main::call('tasks/get', '{"taskId":7}'))
+--- more_headers eval
+$::head
+--- error_code eval
+main::each_of(5, 200)
+--- upstream eval
+"a POST /one\n" x 5
 
 
 

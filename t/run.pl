@@ -53,7 +53,8 @@ sub command {
     my ($self, $file) = @_;
 
     if ($file =~ /\.mjs$/) {
-        return ["$repo/t/interop/node", '--test-reporter=tap',
+        return ["$repo/t/interop/node",
+                "--test-reporter=$repo/t/interop/tap.mjs",
                 '--test-force-exit', $file];
     }
 

@@ -5,7 +5,8 @@
 use strict;
 use warnings;
 
-my @scenarios = qw(kills crashes bursts rewrites writers broken hups limits);
+my @scenarios = qw(kills crashes bursts rewrites writers broken hups limits
+                   sessions filter);
 
 if (($ENV{SOAK} || '') eq 'tiny') {
     print "1..0 # SKIP too slow under valgrind\n";

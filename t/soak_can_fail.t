@@ -14,6 +14,8 @@ my %notices = (
     reap   => qr/^not ok \d+ - kills: every gauge is 0 when nothing runs/m,
     order  => qr/^not ok \d+ - crashes: each death is mended/m,
     reload => qr/^not ok \d+ - rewrites: no stream is cut/m,
+    reuse  => qr/^not ok \d+ - filter: memory stays flat/m,
+    sticky => qr/^not ok \d+ - sessions: each request reaches the replica/m,
 );
 
 plan(skip_all => 'too slow under valgrind') if ($ENV{SOAK} || '') eq 'tiny';

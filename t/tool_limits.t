@@ -62,6 +62,14 @@ main::catalog("{match: \"search_*\", $main::slow, burst: 1}, "
     is(tool('wipe_all')->{status}, 429, 'once');
     is(tool('read')->{status}, 200, "no pattern: $_") for 1 .. 5;
     is(call('echo')->{status}, 200, 'another method');
+
+    my $metrics = McpQuota::get('/metrics');
+
+    like($metrics, qr/^nginx_mcp_tenant_tool_requests_total\{tenant="a",
+         server="echo",match="\Q$_->[0]\E",outcome="$_->[1]"\}[ ]$_->[2]$/xm,
+         "$_->[0]: $_->[1] $_->[2]")
+        for ['search_*', 'allow', 2], ['search_*', 'deny', 1],
+            ['*_all', 'allow', 1], ['*_all', 'deny', 1];
     is(call('echo', body => body('x') =~ s/call/list/r)->{status}, 200,
        'a list');
 --- error_log

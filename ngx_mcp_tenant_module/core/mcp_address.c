@@ -19,6 +19,7 @@ typedef struct {
 
 static int mcp_address_bytes(const char *text, size_t len,
     unsigned char ret_bytes[16], int *ret_family);
+static bool mcp_address_in(const struct sockaddr *sa, struct in_addr *ret_in);
 static bool mcp_address_match(const unsigned char *bytes,
     const unsigned char *prefix, unsigned bits);
 static bool mcp_address_allowed(const unsigned char *bytes, int family,
@@ -234,6 +235,65 @@ mcp_address_len(const mcp_address_t *address)
 {
     return address->sa.sa_family == AF_INET ? sizeof(struct sockaddr_in)
                                             : sizeof(struct sockaddr_in6);
+}
+
+
+bool
+mcp_address_same(const struct sockaddr *one, const struct sockaddr *two)
+{
+    struct in_addr              a, b;
+    const struct sockaddr_in6  *x, *y;
+
+    if (mcp_address_in(one, &a) && mcp_address_in(two, &b)) {
+        return a.s_addr == b.s_addr;
+    }
+
+    if (one->sa_family != AF_INET6 || two->sa_family != AF_INET6) {
+        return false;
+    }
+
+    x = (const struct sockaddr_in6 *) one;
+    y = (const struct sockaddr_in6 *) two;
+
+    return memcmp(&x->sin6_addr, &y->sin6_addr, sizeof(x->sin6_addr)) == 0;
+}
+
+
+bool
+mcp_address_is_loopback(const struct sockaddr *sa)
+{
+    struct in_addr  in;
+
+    if (mcp_address_in(sa, &in)) {
+        return ntohl(in.s_addr) >> 24 == IN_LOOPBACKNET;
+    }
+
+    return sa->sa_family == AF_INET6
+           && IN6_IS_ADDR_LOOPBACK(
+                          &((const struct sockaddr_in6 *) sa)->sin6_addr);
+}
+
+
+/* Whether it is an IPv4 address, mapped or not. */
+static bool
+mcp_address_in(const struct sockaddr *sa, struct in_addr *ret_in)
+{
+    const struct sockaddr_in6  *in6;
+
+    if (sa->sa_family == AF_INET) {
+        *ret_in = ((const struct sockaddr_in *) sa)->sin_addr;
+        return true;
+    }
+
+    in6 = (const struct sockaddr_in6 *) sa;
+
+    if (sa->sa_family != AF_INET6 || !IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr)) {
+        return false;
+    }
+
+    memcpy(ret_in, &in6->sin6_addr.s6_addr[12], sizeof(struct in_addr));
+
+    return true;
 }
 
 

@@ -49,6 +49,15 @@ size_t mcp_address_text(const mcp_address_t *address,
     char text[MCP_ADDRESS_TEXT_LEN]);
 
 /*
+ * Whether both are of the same host, ports aside; an IPv4-mapped IPv6 address
+ * is the IPv4 one.
+ */
+bool mcp_address_same(const struct sockaddr *one, const struct sockaddr *two);
+
+/* Whether it is one of 127.0.0.0/8 or ::1. */
+bool mcp_address_is_loopback(const struct sockaddr *sa);
+
+/*
  * Why a catalog may not reach the address: "a loopback address", "a
  * link-local address", "a cloud metadata address", "an unspecified address",
  * "a multicast address" and the like; NULL when it may.  Addresses embedded

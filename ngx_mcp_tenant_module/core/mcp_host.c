@@ -16,7 +16,6 @@ static bool mcp_host_name(mcp_load_t *load, const mcp_tenant_t *tenant,
     const mcp_yaml_node_t *node, const char *name, const mcp_str_t *host);
 static bool mcp_host_is_api_server(const mcp_load_t *load,
     const mcp_str_t *host);
-static void mcp_host_unmap(mcp_address_t *address);
 static bool mcp_host_is_kubernetes(const mcp_load_t *load,
     const mcp_str_t *host);
 static mcp_str_t mcp_host_in_cluster(const mcp_load_t *load,
@@ -143,34 +142,10 @@ mcp_host_is_api_server(const mcp_load_t *load, const mcp_str_t *host)
             return false;
         }
 
-        mcp_host_unmap(&one);
-        mcp_host_unmap(&two);
-
-        return memcmp(&one, &two, sizeof(mcp_address_t)) == 0;
+        return mcp_address_same(&one.sa, &two.sa);
     }
 
     return host->len == len && strncasecmp(host->data, server, len) == 0;
-}
-
-
-/* An IPv4-mapped IPv6 address to IPv4; others stay. */
-static void
-mcp_host_unmap(mcp_address_t *address)
-{
-    struct in6_addr  in6;
-
-    if (address->sa.sa_family != AF_INET6
-        || !IN6_IS_ADDR_V4MAPPED(&address->in6.sin6_addr))
-    {
-        return;
-    }
-
-    in6 = address->in6.sin6_addr;
-
-    memset(address, 0, sizeof(mcp_address_t));
-
-    address->in.sin_family = AF_INET;
-    memcpy(&address->in.sin_addr, &in6.s6_addr[12], 4);
 }
 
 

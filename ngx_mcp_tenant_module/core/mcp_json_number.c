@@ -11,6 +11,9 @@
 /* DBL_MAX is 1.8e308, so that a token of 308 characters is below it */
 #define MCP_JSON_SAFE_LEN   308
 
+/* with an exponent of two digits, one of this many characters is, too */
+#define MCP_JSON_SHORT_LEN  200
+
 /* more than any number of MCP_JSON_NUMBER_MAX_LEN digits makes up for */
 #define MCP_JSON_POWER_MAX  100000
 
@@ -30,6 +33,10 @@ typedef enum {
 } mcp_json_number_e;
 
 
+static const unsigned char *mcp_json_number_short(const unsigned char *p,
+    const unsigned char *end);
+static const unsigned char *mcp_json_number_digits(const unsigned char *p,
+    const unsigned char *end);
 static bool mcp_json_number_fits(const char *text, size_t len);
 static long mcp_json_number_power(const char *p, const char *end);
 
@@ -82,10 +89,87 @@ const unsigned char *
 mcp_json_number_begin(mcp_json_scan_t *scan, const unsigned char *p,
     const unsigned char *end)
 {
+    mcp_str_t             text;
+    const unsigned char  *stop;
+
+    stop = mcp_json_number_short(p, end);
+
+    if (stop) {
+        text.data = (const char *) p;
+        text.len = (size_t) (stop - p);
+
+        return mcp_json_scan_value(scan, stop, MCP_JSON_NUMBER, &text);
+    }
+
+    scan->state = STATE_NUMBER;
     scan->number_state = NUMBER_START;
     scan->number_len = 0;
 
     return mcp_json_number_feed(scan, p, end);
+}
+
+
+/*
+ * The end of a number that is well-formed, in one piece and for its length
+ * within a double, as most are.  NULL: it has to be looked at closely.
+ */
+
+static const unsigned char *
+mcp_json_number_short(const unsigned char *p, const unsigned char *end)
+{
+    const unsigned char  *digits;
+
+    if (end - p > MCP_JSON_SHORT_LEN) {
+        end = p + MCP_JSON_SHORT_LEN;
+    }
+
+    if (*p == '-') {
+        p++;
+    }
+
+    digits = p;
+    p = mcp_json_number_digits(p, end);
+
+    if (p == digits || (*digits == '0' && p - digits > 1)) {
+        return NULL;
+    }
+
+    if (p < end && *p == '.') {
+        digits = p + 1;
+        p = mcp_json_number_digits(digits, end);
+
+        if (p == digits) {
+            return NULL;
+        }
+    }
+
+    if (p < end && (*p == 'e' || *p == 'E')) {
+        p++;
+
+        if (p < end && (*p == '-' || *p == '+')) {
+            p++;
+        }
+
+        digits = p;
+        p = mcp_json_number_digits(p, end);
+
+        if (p == digits || p - digits > 2) {
+            return NULL;
+        }
+    }
+
+    return p < end ? p : NULL;
+}
+
+
+static const unsigned char *
+mcp_json_number_digits(const unsigned char *p, const unsigned char *end)
+{
+    while (p < end && *p >= '0' && *p <= '9') {
+        p++;
+    }
+
+    return p;
 }
 
 

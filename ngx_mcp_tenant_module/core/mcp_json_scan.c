@@ -6,24 +6,6 @@
 #include "mcp_json_scan.h"
 #include "mcp_json_parts.h"
 
-#include <string.h>
-
-
-typedef enum {
-    STATE_VALUE,
-    STATE_FIRST_ELEMENT,
-    STATE_FIRST_KEY,
-    STATE_KEY,
-    STATE_COLON,
-    STATE_AFTER_MEMBER,
-    STATE_AFTER_ELEMENT,
-    STATE_END,
-    STATE_STRUCTURE_COUNT,
-    STATE_STRING = STATE_STRUCTURE_COUNT,
-    STATE_NUMBER,
-    STATE_LITERAL
-} mcp_json_state_e;
-
 
 typedef enum {
     ACTION_REFUSE,
@@ -45,6 +27,10 @@ static const unsigned char *mcp_json_scan_resume(mcp_json_scan_t *scan,
     const unsigned char *p, const unsigned char *end);
 static const unsigned char *mcp_json_scan_structure(mcp_json_scan_t *scan,
     const unsigned char *p, const unsigned char *end);
+static inline const unsigned char *mcp_json_scan_string(mcp_json_scan_t *scan,
+    const unsigned char *p, const unsigned char *end, mcp_json_event_e event);
+static const unsigned char *mcp_json_scan_blanks(const unsigned char *p,
+    const unsigned char *end);
 static const unsigned char *mcp_json_scan_open(mcp_json_scan_t *scan,
     const unsigned char *p, mcp_json_event_e event);
 static const unsigned char *mcp_json_scan_close(mcp_json_scan_t *scan,
@@ -54,8 +40,6 @@ static const unsigned char *mcp_json_scan_literal_begin(
     const unsigned char *end);
 static const unsigned char *mcp_json_scan_literal(mcp_json_scan_t *scan,
     const unsigned char *p, const unsigned char *end);
-static const unsigned char *mcp_json_scan_emit(mcp_json_scan_t *scan,
-    const unsigned char *p, mcp_json_event_e event, const mcp_str_t *text);
 
 
 const uint8_t  mcp_json_classes[256] = {
@@ -116,11 +100,19 @@ void
 mcp_json_scan_init(mcp_json_scan_t *scan, mcp_json_handler_pt handler,
     void *data)
 {
-    memset(scan, 0, offsetof(mcp_json_scan_t, after_value));
+    /* what a string, number or word needs is set where that begins */
 
     scan->handler = handler;
     scan->data = data;
     scan->state = STATE_VALUE;
+    scan->high_surrogate = 0;
+    scan->depth = 0;
+    scan->watched = 0;
+    scan->sink = NULL;
+    scan->offset = 0;
+    scan->event_offset = 0;
+    scan->error = NULL;
+    scan->error_offset = 0;
     scan->after_value[0] = STATE_END;
 }
 
@@ -242,25 +234,14 @@ mcp_json_scan_structure(mcp_json_scan_t *scan, const unsigned char *p,
         switch (mcp_json_actions[scan->state][mcp_json_classes[*p]]) {
 
         case ACTION_SKIP:
-
-            do {
-                p++;
-            } while (p < end && mcp_json_classes[*p] == CLASS_SPACE);
-
+            p = mcp_json_scan_blanks(p + 1, end);
             break;
 
         case ACTION_STRING:
-            scan->state = STATE_STRING;
-            p = mcp_json_string_begin(scan, p, end, false);
-            break;
-
-        case ACTION_KEY:
-            scan->state = STATE_STRING;
-            p = mcp_json_string_begin(scan, p, end, true);
+            p = mcp_json_scan_string(scan, p, end, MCP_JSON_STRING);
             break;
 
         case ACTION_NUMBER:
-            scan->state = STATE_NUMBER;
             p = mcp_json_number_begin(scan, p, end);
             break;
 
@@ -280,6 +261,17 @@ mcp_json_scan_structure(mcp_json_scan_t *scan, const unsigned char *p,
             p = mcp_json_scan_close(scan, p);
             break;
 
+        case ACTION_KEY:
+            p = mcp_json_scan_string(scan, p, end, MCP_JSON_KEY);
+
+            /* mostly, a colon follows at once */
+
+            if (p == NULL || p == end || *p != ':') {
+                break;
+            }
+
+            /* fall through */
+
         case ACTION_COLON:
         case ACTION_NEXT_VALUE:
             scan->state = STATE_VALUE;
@@ -295,6 +287,45 @@ mcp_json_scan_structure(mcp_json_scan_t *scan, const unsigned char *p,
             return mcp_json_scan_fail(scan, p,
                                       mcp_json_expected[scan->state]);
         }
+    }
+
+    return p;
+}
+
+
+/* Most strings are of no interest, without escapes and in one piece. */
+
+static inline const unsigned char *
+mcp_json_scan_string(mcp_json_scan_t *scan, const unsigned char *p,
+    const unsigned char *end, mcp_json_event_e event)
+{
+    const unsigned char  *stop;
+
+    stop = mcp_json_plain(p + 1, end);
+
+    if (stop == end || *stop != '"') {
+        return mcp_json_string_begin(scan, p, stop, end, event);
+    }
+
+    if (scan->depth == scan->watched) {
+        return mcp_json_string_whole(scan, p, stop, event);
+    }
+
+    return mcp_json_scan_value(scan, stop, event, NULL) + 1;
+}
+
+
+/* Texts made for people are indented by many. */
+
+static const unsigned char *
+mcp_json_scan_blanks(const unsigned char *p, const unsigned char *end)
+{
+    while (end - p >= 8 && mcp_json_word(p) == mcp_json_each(' ')) {
+        p += 8;
+    }
+
+    while (p < end && mcp_json_classes[*p] == CLASS_SPACE) {
+        p++;
     }
 
     return p;
@@ -410,25 +441,6 @@ mcp_json_scan_literal(mcp_json_scan_t *scan, const unsigned char *p,
 
 
 const unsigned char *
-mcp_json_scan_value(mcp_json_scan_t *scan, const unsigned char *p,
-    mcp_json_event_e event, const mcp_str_t *text)
-{
-    if (event == MCP_JSON_KEY) {
-        scan->state = STATE_COLON;
-
-    } else {
-        scan->state = scan->after_value[scan->depth];
-    }
-
-    if (scan->depth == scan->watched) {
-        return mcp_json_scan_emit(scan, p, event, text);
-    }
-
-    return p;
-}
-
-
-static const unsigned char *
 mcp_json_scan_emit(mcp_json_scan_t *scan, const unsigned char *p,
     mcp_json_event_e event, const mcp_str_t *text)
 {

@@ -117,8 +117,9 @@ size_t mcp_json_scan_offset(const mcp_json_scan_t *scan);
 void mcp_json_scan_enter(mcp_json_scan_t *scan);
 
 /*
- * For a handler of KEY: keep the value if it is a string, and a NUL after
- * it, in a buffer of size bytes.
+ * For a handler of KEY, of an ARRAY that it entered, or of an element of one:
+ * keep the next value if it is a string, and a NUL after it, in a buffer of
+ * size bytes, at least one.
  */
 void mcp_json_scan_capture(mcp_json_scan_t *scan, char *buffer, size_t size,
     mcp_json_capture_e how);

@@ -1,15 +1,13 @@
 /*
- * The strings of a JSON text: a word-wide search for the end of the bytes
- * that stand for themselves, and a byte-wise judgment of the others, which
- * can stop and go on anywhere.
+ * The strings of a JSON text: those that are wanted, and those in which some
+ * bytes do not stand for themselves.  These are stepped over by the character
+ * where nobody wants them, else judged by the byte, which can stop and go on
+ * anywhere.
  */
 
 #include "mcp_json_parts.h"
 
 #include <string.h>
-
-
-#define mcp_json_each(byte)  ((byte) * UINT64_C(0x0101010101010101))
 
 
 typedef enum {
@@ -22,12 +20,10 @@ typedef enum {
 } mcp_json_string_e;
 
 
-static const unsigned char *mcp_json_string_plain(mcp_json_scan_t *scan,
-    const unsigned char *p, const unsigned char *end);
 static const unsigned char *mcp_json_string_end(mcp_json_scan_t *scan,
     const unsigned char *p);
 static const unsigned char *mcp_json_string_run(const unsigned char *p,
-    const unsigned char *end);
+    const unsigned char *end, bool is_wanted);
 static size_t mcp_json_string_escape_len(const unsigned char *p,
     const unsigned char *end);
 static size_t mcp_json_string_sequence_len(const unsigned char *p,
@@ -46,12 +42,6 @@ static void mcp_json_string_put(mcp_json_scan_t *scan,
     const unsigned char *data, size_t len);
 
 
-/* Bytes that do not stand for themselves in a string. */
-
-static const uint8_t  mcp_json_special[256] = {
-    [0x00 ... 0x1f] = 1, ['"'] = 1, ['\\'] = 1, [0x80 ... 0xff] = 1
-};
-
 static const uint8_t  mcp_json_hex[256] = {
     ['0' ... '9'] = 1, ['A' ... 'F'] = 1, ['a' ... 'f'] = 1
 };
@@ -59,24 +49,81 @@ static const uint8_t  mcp_json_hex[256] = {
 
 const unsigned char *
 mcp_json_string_begin(mcp_json_scan_t *scan, const unsigned char *p,
-    const unsigned char *end, bool is_key)
+    const unsigned char *stop, const unsigned char *end,
+    mcp_json_event_e event)
 {
+    bool  is_wanted;
+
+    is_wanted = event == MCP_JSON_KEY ? scan->depth == scan->watched
+                                      : scan->sink != NULL;
+
+    stop = mcp_json_string_run(stop, end, is_wanted);
+
+    if (stop < end && *stop == '"') {
+        return mcp_json_string_whole(scan, p, stop, event);
+    }
+
+    scan->state = STATE_STRING;
     scan->string_state = STRING_PLAIN;
-    scan->is_key = is_key;
+    scan->is_key = (event == MCP_JSON_KEY);
     scan->overflow = false;
     scan->sink_len = 0;
 
-    if (is_key) {
-        scan->sink = (scan->depth == scan->watched) ? scan->key : NULL;
+    if (scan->is_key) {
+        scan->sink = is_wanted ? scan->key : NULL;
         scan->sink_size = sizeof(scan->key);
         scan->is_raw = false;
     }
 
-    if (scan->sink && scan->is_raw) {
-        mcp_json_string_put(scan, p, 1);
+    if (is_wanted) {
+        p += !scan->is_raw;
+        mcp_json_string_put(scan, p, (size_t) (stop - p));
     }
 
-    return mcp_json_string_feed(scan, p + 1, end);
+    return mcp_json_string_feed(scan, stop, end);
+}
+
+
+const unsigned char *
+mcp_json_string_whole(mcp_json_scan_t *scan, const unsigned char *p,
+    const unsigned char *quote, mcp_json_event_e event)
+{
+    size_t                len;
+    mcp_str_t             text;
+    const unsigned char  *start;
+
+    text.len = 0;
+    text.data = NULL;
+
+    start = p + 1;
+    len = (size_t) (quote - start);
+
+    if (event == MCP_JSON_KEY) {
+
+        if (len <= MCP_JSON_KEY_MAX_LEN) {
+            text.len = len;
+            text.data = (const char *) start;
+        }
+
+    } else if (scan->sink) {
+
+        if (scan->is_raw) {
+            start--;
+            len += 2;
+        }
+
+        if (len < scan->sink_size) {
+            memcpy(scan->sink, start, len);
+            scan->sink[len] = '\0';
+
+            text.len = len;
+            text.data = scan->sink;
+        }
+    }
+
+    p = mcp_json_scan_value(scan, quote, event, &text);
+
+    return p ? p + 1 : NULL;
 }
 
 
@@ -85,7 +132,7 @@ mcp_json_string_feed(mcp_json_scan_t *scan, const unsigned char *p,
     const unsigned char *end)
 {
     const char           *error;
-    const unsigned char  *start;
+    const unsigned char  *start, *run;
 
     start = p;
 
@@ -93,7 +140,14 @@ mcp_json_string_feed(mcp_json_scan_t *scan, const unsigned char *p,
 
         if (scan->string_state == STRING_PLAIN) {
 
-            p = mcp_json_string_plain(scan, p, end);
+            run = p;
+            p = mcp_json_plain(p, end);
+            p = mcp_json_string_run(p, end, scan->sink != NULL);
+
+            if (!scan->is_raw) {
+                mcp_json_string_put(scan, run, (size_t) (p - run));
+            }
+
             if (p == end) {
                 break;
             }
@@ -125,43 +179,6 @@ mcp_json_string_feed(mcp_json_scan_t *scan, const unsigned char *p,
 
 
 static const unsigned char *
-mcp_json_string_plain(mcp_json_scan_t *scan, const unsigned char *p,
-    const unsigned char *end)
-{
-    size_t                n;
-    const unsigned char  *start;
-
-    for ( ;; ) {
-
-        start = p;
-        p = mcp_json_string_run(p, end);
-
-        if (scan->sink) {
-
-            if (!scan->is_raw) {
-                mcp_json_string_put(scan, start, (size_t) (p - start));
-            }
-
-            return p;
-        }
-
-        /* in a string that nobody wants, escapes are only stepped over */
-
-        if (p == end || *p != '\\') {
-            return p;
-        }
-
-        n = mcp_json_string_escape_len(p, end);
-        if (n == 0) {
-            return p;
-        }
-
-        p += n;
-    }
-}
-
-
-static const unsigned char *
 mcp_json_string_end(mcp_json_scan_t *scan, const unsigned char *p)
 {
     mcp_str_t  text;
@@ -182,53 +199,42 @@ mcp_json_string_end(mcp_json_scan_t *scan, const unsigned char *p)
 }
 
 
-/* Ends at a byte to be judged alone, or at a character that is not whole. */
+/*
+ * From where mcp_json_plain() ended to a byte to be judged alone, or to what
+ * is not whole.  Escapes are only stepped over where nobody wants the string.
+ */
 
 static const unsigned char *
-mcp_json_string_run(const unsigned char *p, const unsigned char *end)
+mcp_json_string_run(const unsigned char *p, const unsigned char *end,
+    bool is_wanted)
 {
-    size_t    n;
-    uint64_t  word;
+    size_t                n;
+    const unsigned char  *start;
 
     for ( ;; ) {
 
-        /*
-         * Eight at a time: the top bit of some byte is set when one is over
-         * 0x7f, below 0x20, a quote or a backslash.  A borrow may set it
-         * for a byte above such a one; that only ends the run of words.
-         */
+        for (start = p; p < end; p += n) {
 
-        while (end - p >= 8) {
-            memcpy(&word, p, 8);
+            if (*p >= 0x80) {
+                n = mcp_json_string_sequence_len(p, end);
 
-            if ((word | (word - mcp_json_each(0x20))
-                 | ((word ^ mcp_json_each('"')) - mcp_json_each(1))
-                 | ((word ^ mcp_json_each('\\')) - mcp_json_each(1)))
-                & mcp_json_each(0x80))
-            {
+            } else if (*p == '\\' && !is_wanted) {
+                n = mcp_json_string_escape_len(p, end);
+
+            } else {
                 break;
             }
 
-            p += 8;
-        }
-
-        while (p < end && !mcp_json_special[*p]) {
-            p++;
-        }
-
-        if (p == end || *p < 0x80) {
-            return p;
-        }
-
-        do {
-            n = mcp_json_string_sequence_len(p, end);
             if (n == 0) {
                 return p;
             }
+        }
 
-            p += n;
+        if (p == start) {
+            return p;
+        }
 
-        } while (p < end && *p >= 0x80);
+        p = mcp_json_plain(p, end);
     }
 }
 

@@ -313,6 +313,7 @@ mcp_keys_check_servers(mcp_load_t *load, const mcp_yaml_node_t *node,
         for (child = servers->children; child; child = child->next) {
 
             if (child->kind != MCP_YAML_SCALAR
+                || mcp_yaml_is_null(child)
                 || !mcp_text_is_label(&child->value)
                 || mcp_set_find(ids, child->value.data, child->value.len))
             {

@@ -84,6 +84,10 @@ static const mcp_reason_t  mcp_reasons[MCP_REASON_COUNT] = {
         "A rule of the gateway's operator refuses the request", 403,
         MCP_RPC_CODE_REFUSED },
 
+    [MCP_REASON_HOST_NOT_ALLOWED] = { "host_not_allowed",
+        "host_not_allowed", "The Host is not one of this server", 403,
+        MCP_RPC_CODE_REFUSED },
+
     [MCP_REASON_ORIGIN_NOT_ALLOWED] = { "origin_not_allowed",
         "origin_not_allowed", "The Origin is not allowed", 403,
         MCP_RPC_CODE_REFUSED },

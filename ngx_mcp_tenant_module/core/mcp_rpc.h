@@ -15,13 +15,17 @@
 #include "mcp_base.h"
 
 
-#define MCP_RPC_DEPTH_MAX        128
-#define MCP_RPC_BATCH_MAX        100
-#define MCP_RPC_ID_MAX_LEN       256
-#define MCP_RPC_METHOD_MAX_LEN   128
-#define MCP_RPC_NAME_MAX_LEN     1024
-#define MCP_RPC_URI_MAX_LEN      4096
-#define MCP_RPC_VERSION_MAX_LEN  64
+#define MCP_RPC_DEPTH_MAX         128
+#define MCP_RPC_BATCH_MAX         100
+#define MCP_RPC_ID_MAX_LEN        256
+#define MCP_RPC_METHOD_MAX_LEN    128
+#define MCP_RPC_NAME_MAX_LEN      1024
+#define MCP_RPC_URI_MAX_LEN       4096
+#define MCP_RPC_VERSION_MAX_LEN   64
+#define MCP_RPC_REF_TYPE_MAX_LEN  64
+
+#define MCP_RPC_SUBSCRIPTIONS_MAX        256
+#define MCP_RPC_SUBSCRIPTIONS_MAX_BYTES  32768
 
 
 typedef enum {
@@ -35,15 +39,27 @@ typedef enum {
  * One message.  id: the token as it stood ("7", "\"a\"", "null"), so that it
  * can be echoed; the rest is decoded.  Data is NULL for what was absent;
  * an empty string has data and length 0.
+ *
+ * From task_id on, what is no string, is too long or has a NUL is as if it
+ * was absent: methods that are not MCP's may mean other things by these keys.
+ * subscriptions: params.notifications.resourceSubscriptions; subscriptions_read
+ * is false when there may be others, or they are not what MCP says.
  */
 typedef struct {
-    mcp_rpc_kind_e  kind;
-    mcp_str_t       id;
-    mcp_str_t       method;
-    mcp_str_t       name;               /* params.name */
-    mcp_str_t       uri;                /* params.uri */
-    mcp_str_t       protocol_version;   /* params._meta["io.modelcontext
+    mcp_rpc_kind_e    kind;
+    mcp_str_t         id;
+    mcp_str_t         method;
+    mcp_str_t         name;             /* params.name */
+    mcp_str_t         uri;              /* params.uri */
+    mcp_str_t         protocol_version; /* params._meta["io.modelcontext
                                            protocol/protocolVersion"] */
+    mcp_str_t         task_id;          /* params.taskId */
+    mcp_str_t         ref_type;         /* params.ref.type */
+    mcp_str_t         ref_name;
+    mcp_str_t         ref_uri;
+    const mcp_str_t  *subscriptions;
+    size_t            nsubscriptions;
+    bool              subscriptions_read;
 } mcp_rpc_message_t;
 
 

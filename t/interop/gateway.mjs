@@ -43,7 +43,8 @@ function replace(text, what, by) {
 function tenantsYaml(tenants) {
     const lines = ['tenants:'];
 
-    for (const { id, display_name, keys, quotas } of tenants) {
+    for (const { id, display_name, keys, quotas, allowed_origins } of tenants)
+    {
         lines.push(`  - id: ${id}`, `    display_name: ${display_name}`,
                    `    namespace: mcp-${id}`,
                    `    catalog_file: catalogs/${id}.yaml`,
@@ -51,6 +52,10 @@ function tenantsYaml(tenants) {
 
         for (const { hash, name } of keys) {
             lines.push(`      - key_hash: "${hash}"`, `        name: ${name}`);
+        }
+
+        if (allowed_origins) {
+            lines.push(`    allowed_origins: [${allowed_origins.join(', ')}]`);
         }
 
         lines.push('    quotas:');
@@ -69,12 +74,20 @@ function tenantsYaml(tenants) {
 function catalogYaml(servers) {
     const lines = ['servers:'];
 
-    for (const { id, display_name, description, tags, url } of servers) {
+    for (const { id, display_name, description, tags, url, rules = {} }
+         of servers)
+    {
         lines.push(`  - id: ${id}`, `    display_name: ${display_name}`,
                    `    description: ${description}`,
                    `    tags: [${tags.join(', ')}]`,
                    '    runtime:', '      type: remote',
-                   `      url: ${url}`, '');
+                   `      url: ${url}`);
+
+        for (const [kind, rule] of Object.entries(rules)) {
+            lines.push(`    ${kind}: ${JSON.stringify(rule)}`);
+        }
+
+        lines.push('');
     }
 
     return lines.join('\n');
@@ -83,9 +96,14 @@ function catalogYaml(servers) {
 
 /*
  * Fills the folder.  tenants: [{id, display_name, keys: [{hash, name}],
- * quotas, servers: [{id, display_name, description, tags, url}]}].
+ * quotas, allowed_origins, servers: [{id, display_name, description, tags,
+ * url, rules: {tools, ...}}]}], of which allowed_origins and rules may be
+ * missing.  directives: more of them for the http block.  change(text) may
+ * return another mcp_tenant.conf.
  */
-export function writeGateway(dir, port, tenants) {
+export function writeGateway(dir, port, tenants, directives = [],
+                             change = (text) => text)
+{
     const conf = join(dir, 'conf');
     const temp = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'];
 
@@ -118,12 +136,16 @@ export function writeGateway(dir, port, tenants) {
     text = text.replace(
         /^\s*#?\s*mcp_tenant_(upstream_allow|state)\s[^;]*;.*\n/mg, '');
     text = replace(text, /^http\s*\{/m,
-                   'http {\n    mcp_tenant_upstream_allow 127.0.0.0/8;\n'
-                   + '    mcp_tenant_state state;\n'
-                   + temp.map((name) =>
-                       `    ${name}_temp_path temp/${name};\n`).join(''));
+                   ['http {', 'mcp_tenant_upstream_allow 127.0.0.0/8;',
+                    'mcp_tenant_state state;', ...directives,
+                    ...temp.map((name) => `${name}_temp_path temp/${name};`),
+                   ].join('\n    '));
 
     writeFileSync(join(conf, 'nginx.conf'), text);
+
+    const locations = join(conf, 'mcp_tenant.conf');
+
+    writeFileSync(locations, change(readFileSync(locations, 'utf8')));
     writeFileSync(join(conf, 'tenants.yaml'), tenantsYaml(tenants));
 
     for (const { id, servers } of tenants) {

@@ -143,6 +143,12 @@ export function startModern(name, port = 0) {
 }
 
 
+/* Those that the conformance suite calls: with sessions, and without. */
+export function startSuiteServer(kind) {
+    return startServer([`servers/suite_${kind}.mjs`], {});
+}
+
+
 export async function stopAll() {
     await Promise.all([...running].map((process_) => process_.stop()));
 }

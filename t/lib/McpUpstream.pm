@@ -14,6 +14,7 @@ package McpUpstream;
 #   http                   added to the http block
 #   trust                  proxy_ssl_trusted_certificate instead of the
 #                          system's
+#   audit_off              true for no audit log, and no format of one
 #   server                 added to the server block
 #   dialog                 Perl code that runs while NGINX does
 #   alerts                 pieces of text, one a line: each must stand in what
@@ -177,13 +178,15 @@ sub http_config {
     my $allow = $block->allow // '127.0.0.0/8';
     my $peers = $block->peers // "mcp_tenant_peers;\nkeepalive 16;";
     my $http = $block->http // '';
+    my $audit = $block->audit_off ? ''
+        : "include     $ENV{MCP_TENANT_CONF}/mcp_tenant_http.conf;\n"
+          . "    access_log  logs/audit.log  mcp_tenant_audit;";
     my $trust = $block->trust // '/etc/ssl/certs/ca-certificates.crt';
 
     $allow = $allow eq 'none' ? '' : "mcp_tenant_upstream_allow $allow;";
 
     return <<"END";
-    include           $ENV{MCP_TENANT_CONF}/mcp_tenant_http.conf;
-    access_log        logs/audit.log  mcp_tenant_audit;
+    $audit
     mcp_tenant_zone   mcp 256k;
     mcp_tenant_config \$TEST_NGINX_SERVER_ROOT/html/tenants.yaml;
     mcp_tenant_state  \$TEST_NGINX_SERVER_ROOT/state_temp;
@@ -376,7 +379,8 @@ sub connect_to {
 
 
 # Sends a request for a server and returns the socket.  Options: tenant,
-# method, key, body, headers (list of lines), path, query, version, chunked.
+# method, key, body, headers (list of lines), path, query, version, chunked,
+# host.
 sub send_call {
     my ($server, %o) = @_;
     my $tenant = $o{tenant} // 'a';
@@ -414,7 +418,7 @@ sub send_call {
     my $socket = $o{socket} // connect_to($Test::Nginx::Util::ServerPort);
     my $version = $o{version} // '1.1';
     my $bytes = join("\r\n", "$method $path HTTP/$version",
-                     'Host: localhost', @headers, '', '') . ($body // '');
+                     'Host: ' . ($o{host} // 'localhost'), @headers, '', '') . ($body // '');
 
     send_bytes($socket, $bytes);
 

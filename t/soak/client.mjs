@@ -296,14 +296,17 @@ export class Stream {
                 return;
             }
 
-            const number = this.text.slice(0, end).match(/^data: (\d+)$/)?.[1];
-
-            if (Number(number) !== this.events) {
-                this.fault(`event ${number} instead of ${this.events}`);
-            }
-
+            this.onEvent(this.text.slice(0, end));
             this.events++;
             this.text = this.text.slice(end + 2);
+        }
+    }
+
+    onEvent(text) {
+        const number = text.match(/^data: (\d+)$/)?.[1];
+
+        if (Number(number) !== this.events) {
+            this.fault(`event ${number} instead of ${this.events}`);
         }
     }
 
@@ -364,24 +367,37 @@ export function get(path, key) {
 }
 
 
-export function listen({ id, key }) {
-    return `GET /tenant/${id}/servers/s/mcp HTTP/1.1\r\nHost: localhost\r\n`
+/* session: the token of one, where the request is part of it. */
+function head(method, { id, key, server = 's', session }) {
+    return `${method} /tenant/${id}/servers/${server}/mcp HTTP/1.1\r\n`
+           + 'Host: localhost\r\n'
            + `Authorization: Bearer ${key}\r\n`
-           + 'Accept: text/event-stream\r\n\r\n';
+           + (session ? `Mcp-Session-Id: ${session}\r\n` : '');
+}
+
+
+export function listen(tenant) {
+    return `${head('GET', tenant)}Accept: text/event-stream\r\n\r\n`;
+}
+
+
+/* Asks to end a session. */
+export function end(tenant) {
+    return `${head('DELETE', tenant)}\r\n`;
+}
+
+
+export function post(tenant, method, params) {
+    const body = JSON.stringify({ jsonrpc: '2.0', id: 1, method, params });
+
+    return head('POST', tenant)
+           + 'Accept: application/json, text/event-stream\r\n'
+           + 'Content-Type: application/json\r\n'
+           + `Content-Length: ${body.length}\r\n\r\n${body}`;
 }
 
 
 /* A call of a tool; what the tool does is told in upstream.mjs. */
-export function call({ id, key, server = 's' }, name, args = {}) {
-    const body = JSON.stringify({
-        jsonrpc: '2.0', id: 1, method: 'tools/call',
-        params: { name, arguments: args },
-    });
-
-    return `POST /tenant/${id}/servers/${server}/mcp HTTP/1.1\r\n`
-           + 'Host: localhost\r\n'
-           + `Authorization: Bearer ${key}\r\n`
-           + 'Accept: application/json, text/event-stream\r\n'
-           + 'Content-Type: application/json\r\n'
-           + `Content-Length: ${body.length}\r\n\r\n${body}`;
+export function call(tenant, name, args = {}) {
+    return post(tenant, 'tools/call', { name, arguments: args });
 }

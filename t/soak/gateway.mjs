@@ -126,6 +126,25 @@ class Gateway {
             this.workers().length === this.options.workers) < Infinity;
     }
 
+    /* Milliseconds until all workers are there, and none of those. */
+    renewed(gone) {
+        return until(10000, () => {
+            const now = this.workers();
+
+            return now.length === this.options.workers
+                   && now.every((pid) => !gone.includes(pid));
+        });
+    }
+
+    /* The same, of a reload. */
+    reload() {
+        const before = this.workers();
+
+        process.kill(this.process.child.pid, 'SIGHUP');
+
+        return this.renewed(before);
+    }
+
     /* Replaces tenants.yaml as a careful program does. */
     write(text = yaml(this.tenants), file = 'tenants.yaml') {
         const path = join(this.dir, 'conf', file);
@@ -134,6 +153,13 @@ class Gateway {
         renameSync(`${path}.new`, path);
 
         return performance.now();
+    }
+
+    /* Replaces the catalog of a tenant; rules: lines for its server. */
+    catalog(id, urls, rules = '') {
+        return this.write(`servers:\n  - id: s\n    runtime:\n`
+            + `      type: remote\n      urls: [${urls.join(', ')}]\n${rules}`,
+            `catalogs/${id}.yaml`);
     }
 
     text() {

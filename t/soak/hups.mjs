@@ -45,7 +45,7 @@ export async function hups(t) {
         for (let i = 0; i < count; i++) {
             await open();
             await open();
-            times.push(await reload(gate));
+            times.push(await gate.reload());
 
             while (streams.length > 2 * WINDOW) {
                 close(streams.shift());
@@ -96,18 +96,4 @@ export async function hups(t) {
         await gate.stop();
         upstream.close();
     }
-}
-
-
-/* Milliseconds until two workers are there that were not before. */
-function reload(gate) {
-    const before = new Set(gate.workers());
-
-    process.kill(gate.process.child.pid, 'SIGHUP');
-
-    return until(10000, () => {
-        const now = gate.workers();
-
-        return now.length === 2 && now.every((pid) => !before.has(pid));
-    });
 }

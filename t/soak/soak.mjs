@@ -11,15 +11,17 @@ import { repo, stopAll } from '../interop/processes.mjs';
 import { bursts } from './bursts.mjs';
 import { core } from './core.mjs';
 import { crashes } from './crashes.mjs';
+import { filter } from './filter.mjs';
 import { hups } from './hups.mjs';
 import { isolation } from './isolation.mjs';
 import { kills } from './kills.mjs';
 import { limits } from './limits.mjs';
 import { broken, rewrites } from './rewrites.mjs';
+import { sessions } from './sessions.mjs';
 import { writers } from './writers.mjs';
 
 const scenarios = { core, kills, crashes, bursts, rewrites, writers, broken,
-                    hups, limits, isolation };
+                    hups, limits, isolation, sessions, filter };
 
 
 /* What a scenario says. */

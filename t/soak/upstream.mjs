@@ -12,6 +12,40 @@ import { createServer } from 'node:http';
 const FREEZE_MS = 250;
 
 
+/* Resolves to a server that listens on a port of its own. */
+export function serve(handler) {
+    const server = createServer(handler);
+
+    /* a test that is busy elsewhere must not look like a dead server */
+
+    server.keepAliveTimeout = 600000;
+    server.requestTimeout = 0;
+    server.headersTimeout = 0;
+
+    return new Promise((resolve) => {
+        server.listen(0, '127.0.0.1', 4096, () => resolve(server));
+    });
+}
+
+
+export function stop(server) {
+    server.close();
+    server.closeAllConnections();
+}
+
+
+/* Calls then() with the body, "" where there is none. */
+export function read(req, then) {
+    let text = '';
+
+    req.setEncoding('latin1');
+    req.on('data', (part) => {
+        text += part;
+    });
+    req.on('end', () => then(text));
+}
+
+
 class Call {
 
     constructor(upstream, tenant, res) {
@@ -54,22 +88,12 @@ export class Upstream {
     }
 
     /* tick: milliseconds between two events of a stream */
-    listen(tick = 50) {
-        this.server = createServer((req, res) => this.request(req, res));
-
-        /* a test that is busy elsewhere must not look like a dead server */
-
-        this.server.keepAliveTimeout = 600000;
-        this.server.requestTimeout = 0;
-        this.server.headersTimeout = 0;
+    async listen(tick = 50) {
+        this.server = await serve((req, res) => this.request(req, res));
+        this.port = this.server.address().port;
         this.ticker = setInterval(() => this.tick(), tick);
 
-        return new Promise((resolve) => {
-            this.server.listen(0, '127.0.0.1', 4096, () => {
-                this.port = this.server.address().port;
-                resolve(this);
-            });
-        });
+        return this;
     }
 
     url(tenant) {
@@ -89,18 +113,13 @@ export class Upstream {
 
     request(req, res) {
         const tenant = req.url.split('/')[1];
-        let text = '';
 
         if (req.method === 'GET') {
             this.stream(res);
             return;
         }
 
-        req.setEncoding('latin1');
-        req.on('data', (part) => {
-            text += part;
-        });
-        req.on('end', () => {
+        read(req, (text) => {
             this.begin(new Call(this, tenant, res), JSON.parse(text).params);
         });
     }
@@ -193,7 +212,6 @@ export class Upstream {
 
     close() {
         clearInterval(this.ticker);
-        this.server.close();
-        this.server.closeAllConnections();
+        stop(this.server);
     }
 }

@@ -89,6 +89,7 @@ static const char *const  no_ranges[] = {
 
 static void classes(void);
 static void texts(void);
+static void hosts(void);
 
 
 int
@@ -96,6 +97,7 @@ main(void)
 {
     classes();
     texts();
+    hosts();
 
     return done();
 }
@@ -129,6 +131,36 @@ classes(void)
 
     is_str(mcp_address_refused(&unix_address, NULL, 0), "no network address",
            "a unix socket");
+}
+
+
+static void
+hosts(void)
+{
+    mcp_address_t  one, two, mapped, six;
+
+    (void) mcp_address_parse("127.0.0.1", 9, 80, &one);
+    (void) mcp_address_parse("127.0.0.2", 9, 80, &two);
+    (void) mcp_address_parse("::ffff:127.0.0.1", 16, 443, &mapped);
+    (void) mcp_address_parse("::1", 3, 80, &six);
+
+    ok(mcp_address_same(&one.sa, &one.sa), "an address is the same");
+    ok(!mcp_address_same(&one.sa, &two.sa), "its neighbour is not");
+    ok(mcp_address_same(&one.sa, &mapped.sa), "mapped, it is");
+    ok(mcp_address_same(&mapped.sa, &one.sa), "and the other way round");
+    ok(mcp_address_same(&six.sa, &six.sa), "an IPv6 address is the same");
+    ok(!mcp_address_same(&six.sa, &one.sa), "IPv4 and IPv6 differ");
+    ok(!mcp_address_same(&six.sa, &mapped.sa), "IPv6 and mapped differ");
+
+    ok(mcp_address_is_loopback(&two.sa), "127.0.0.2 is a loopback address");
+    ok(mcp_address_is_loopback(&mapped.sa), "so is a mapped one");
+    ok(mcp_address_is_loopback(&six.sa), "so is ::1");
+
+    (void) mcp_address_parse("128.0.0.1", 9, 80, &one);
+    (void) mcp_address_parse("::2", 3, 80, &six);
+
+    ok(!mcp_address_is_loopback(&one.sa), "128.0.0.1 is none");
+    ok(!mcp_address_is_loopback(&six.sa), "::2 is none");
 }
 
 

@@ -216,6 +216,15 @@ static const config_case_t  cases[] = {
       "tenant's catalog\n"
     },
     {
+      "nothing among servers",
+      TENANT("catalog_file: a.yaml\n"
+             "    api_keys:\n"
+             "      - {key_hash: \"sha256:0123456789abcdef0123456789abcdef"
+             "0123456789abcdef0123456789abcdef\", name: k, servers: [s, "
+             "null]}"),
+      "tenants.yaml:5:117: found nothing as a server, expected a text\n"
+    },
+    {
       "servers without a catalog",
       "tenants:\n"
       "  - id: a\n"

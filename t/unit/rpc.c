@@ -19,6 +19,9 @@ static void test_cases(const rpc_case_t *cases, size_t count);
 static void test_lengths(void);
 static void length_is(const char *before, const char *unit, size_t count,
     const char *after, const char *error);
+static void test_unread(void);
+static void unread_is(const char *before, const char *unit, size_t count,
+    const char *after, const char *what);
 static void test_numbers(void);
 static void number_is(const char *number, bool is_good);
 static void test_random_numbers(void);
@@ -42,12 +45,14 @@ main(void)
 {
     test_cases(shape_cases, count_of(shape_cases));
     test_cases(invalid_cases, count_of(invalid_cases));
+    test_cases(policy_cases, count_of(policy_cases));
     test_cases(duplicate_cases, count_of(duplicate_cases));
     test_cases(syntax_cases, count_of(syntax_cases));
     test_cases(strings_cases, count_of(strings_cases));
     test_cases(batch_cases, count_of(batch_cases));
 
     test_lengths();
+    test_unread();
     test_numbers();
     test_random_numbers();
     test_utf8();
@@ -157,6 +162,66 @@ length_is(const char *before, const char *unit, size_t count,
        && (error || strchr(whole.messages, '?') == NULL)
        && splits_agree(text, len, 13, &whole),
        "%zu times %s: %s", count, unit, error ? error : "accepted");
+
+    free(text);
+}
+
+
+/* What is beyond a limit is not told, nor anything that comes after it. */
+
+static void
+test_unread(void)
+{
+    char        *uri;
+    size_t       len;
+    const char  *none, *others;
+
+    none = "request 1 m - - -;";
+    others = "request 1 m - - - and others;";
+
+    unread_is(PARAM "\"taskId\":\"", "a", 1025, "\"}}", none);
+    unread_is(REF "\"type\":\"", "a", 65, "\"}}}", none);
+    unread_is(REF "\"name\":\"", "a", 1025, "\"}}}", none);
+    unread_is(REF "\"uri\":\"", "a", 4097, "\"}}}", none);
+    unread_is(TO "\"", "a", 4097, "\",\"b\"]}}}", others);
+    unread_is(TO "\"", "\\u20ac", 1366, "\"]}}}", others);
+
+    unread_is(TO "\"a\"", ",\"b\"", 255, "]}}}", " to b to b;");
+    unread_is(TO "\"a\"", ",\"b\"", 256, "]}}}", " to b to b and others;");
+    unread_is(TO "\"a\"", ",\"b\"", 1000, "]}}}", " to b to b and others;");
+
+    /* with its NUL, each takes a 32nd of the room */
+
+    uri = repeat("\"", "a", 1023, "\",", &len);
+
+    unread_is(TO, uri, 31, "\"b\"]}}}", "aa to b;");
+    unread_is(TO, uri, 31, "\"b\",\"\"]}}}", "aa to b to '';");
+    unread_is(TO, uri, 32, "\"\"]}}}", "aa and others;");
+    unread_is(TO, uri, 32, "\"b\"]}}}", "aa and others;");
+
+    free(uri);
+}
+
+
+/* end: what is told of the message ends in that. */
+
+static void
+unread_is(const char *before, const char *unit, size_t count,
+    const char *after, const char *end)
+{
+    char                  *text;
+    size_t                 len;
+    static rpc_outcome_t   whole;
+
+    text = repeat(before, unit, count, after, &len);
+
+    run(text, len, len, len, 0, &whole);
+
+    ok(whole.result == MCP_RPC_DONE && strchr(whole.messages, '?') == NULL
+       && whole.messages_len >= strlen(end)
+       && strcmp(whole.messages + whole.messages_len - strlen(end), end) == 0
+       && splits_agree(text, len, 1 + len / 100, &whole),
+       "%zu times %.20s and %s: %s", count, unit, after, end);
 
     free(text);
 }

@@ -9,10 +9,13 @@
 #include "../../ngx_mcp_tenant_module/core/mcp_rpc.h"
 
 
-#define CALL   "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"m\""
-#define PARAM  CALL ",\"params\":{"
-#define META   PARAM "\"_meta\":{"
-#define VALUE  CALL ",\"x\":"
+#define CALL    "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"m\""
+#define PARAM   CALL ",\"params\":{"
+#define META    PARAM "\"_meta\":{"
+#define VALUE   CALL ",\"x\":"
+#define REF     PARAM "\"ref\":{"
+#define LISTEN  PARAM "\"notifications\":{"
+#define TO      LISTEN "\"resourceSubscriptions\":["
 
 #define VERSION  "io.modelcontextprotocol/protocolVersion"
 
@@ -21,7 +24,10 @@
 
 /*
  * messages: "kind id method name uri version;" of each, "-" for what is
- * absent.  id: what mcp_rpc_id() says in the end.
+ * absent, and before the ";" what else there is: " task ID", " ref TYPE",
+ * " ref-name NAME", " ref-uri URI", " to URI" for each subscription, and
+ * " and others" when not all were read.  id: what mcp_rpc_id() says in the
+ * end.
  */
 typedef struct {
     const char        *title;
@@ -59,7 +65,7 @@ static const rpc_case_t  shape_cases[] = {
       MCP_RPC_DONE, "request 1 m t - 2026-07-28;", "1" },
     { "an empty object", body("{}"), MCP_RPC_INVALID, "", "" },
     { "params as an array", body(CALL ",\"params\":[{\"name\":1},\"name\"]}"),
-      MCP_RPC_DONE, "request 1 m - - -;", "1" },
+      MCP_RPC_DONE, "request 1 m - - - and others;", "1" },
     { "empty strings are there",
       body("{\"jsonrpc\":\"2.0\",\"id\":\"\",\"method\":\"\","
            "\"params\":{\"name\":\"\",\"uri\":\"\"}}"),
@@ -219,6 +225,65 @@ static const rpc_case_t  invalid_cases[] = {
 };
 
 
+static const rpc_case_t  policy_cases[] = {
+    { "a task", body(PARAM "\"taskId\":\"t\\u0031\"}}"),
+      MCP_RPC_DONE, "request 1 m - - - task t1;", "1" },
+    { "an empty task", body(PARAM "\"taskId\":\"\"}}"),
+      MCP_RPC_DONE, "request 1 m - - - task '';", "1" },
+    { "a task that is no string is not read", body(PARAM "\"taskId\":1}}"),
+      MCP_RPC_DONE, "request 1 m - - -;", "1" },
+    { "nor is one with a NUL", body(PARAM "\"taskId\":\"\\u0000\"}}"),
+      MCP_RPC_DONE, "request 1 m - - -;", "1" },
+    { "a task beside the params does not count",
+      body(CALL ",\"taskId\":\"t\",\"taskId\":\"t\"}"),
+      MCP_RPC_DONE, "request 1 m - - -;", "1" },
+    { "a reference",
+      body(REF "\"uri\":\"u\",\"n\\u0061me\":\"n\",\"type\":\"t\"}}}"),
+      MCP_RPC_DONE, "request 1 m - - - ref t ref-name n ref-uri u;", "1" },
+    { "a name is not that of the reference",
+      body(REF "\"name\":\"b\"},\"name\":\"a\",\"type\":\"c\"}}"),
+      MCP_RPC_DONE, "request 1 m a - - ref-name b;", "1" },
+    { "members of a reference that are no strings are not read",
+      body(REF "\"type\":{\"name\":\"a\"},\"name\":7,\"uri\":[\"b\"]}}}"),
+      MCP_RPC_DONE, "request 1 m - - -;", "1" },
+    { "a reference that is no object is not read",
+      body(PARAM "\"ref\":[{\"name\":\"a\",\"name\":\"b\"}]}}"),
+      MCP_RPC_DONE, "request 1 m - - -;", "1" },
+    { "subscriptions", body(TO "\"a\",\"\",\"\\u0062\" ]}}}"),
+      MCP_RPC_DONE, "request 1 m - - - to a to '' to b;", "1" },
+    { "no subscriptions", body(TO "]}}}"),
+      MCP_RPC_DONE, "request 1 m - - -;", "1" },
+    { "other notifications only",
+      body(LISTEN "\"toolsListChanged\":true}}}"),
+      MCP_RPC_DONE, "request 1 m - - -;", "1" },
+    { "notifications that are no object", body(PARAM "\"notifications\":[]}}"),
+      MCP_RPC_DONE, "request 1 m - - - and others;", "1" },
+    { "notifications that are null", body(PARAM "\"notifications\":null}}"),
+      MCP_RPC_DONE, "request 1 m - - - and others;", "1" },
+    { "subscriptions that are no array",
+      body(LISTEN "\"resourceSubscriptions\":{\"a\":\"b\"}}}}"),
+      MCP_RPC_DONE, "request 1 m - - - and others;", "1" },
+    { "subscriptions that are a string",
+      body(LISTEN "\"resourceSubscriptions\":\"a\"}}}"),
+      MCP_RPC_DONE, "request 1 m - - - and others;", "1" },
+    { "a subscription that is a number", body(TO "\"a\",1,\"b\"]}}}"),
+      MCP_RPC_DONE, "request 1 m - - - to a and others;", "1" },
+    { "one that is an array", body(TO "[\"a\"],\"b\"]}}}"),
+      MCP_RPC_DONE, "request 1 m - - - and others;", "1" },
+    { "one with a NUL", body(TO "\"a\",\"b\\u0000\",\"c\"]}}}"),
+      MCP_RPC_DONE, "request 1 m - - - to a and others;", "1" },
+    { "what follows subscriptions",
+      body(TO "\"a\"],\"x\":1},\"uri\":\"b\"},\"x\":[\"c\"]}"),
+      MCP_RPC_DONE, "request 1 m - b - to a;", "1" },
+    { "each message of a batch has its own",
+      body("[" TO "\"a\",1]}}}," REF "\"type\":\"t\"}}}," TO "\"b\"]}}},"
+           CALL "}]"),
+      MCP_RPC_DONE,
+      "request 1 m - - - to a and others;request 1 m - - - ref t;"
+      "request 1 m - - - to b;request 1 m - - -;", "" }
+};
+
+
 static const rpc_case_t  duplicate_cases[] = {
     { "jsonrpc twice", body(CALL ",\"jsonrpc\":\"2.0\"}"),
       MCP_RPC_INVALID, "", "1" },
@@ -250,6 +315,24 @@ static const rpc_case_t  duplicate_cases[] = {
       MCP_RPC_INVALID, "", "1" },
     { "the protocol version twice",
       body(META "\"" VERSION "\":\"a\",\"" VERSION "\":\"a\"}}}"),
+      MCP_RPC_INVALID, "", "1" },
+    { "a task twice", body(PARAM "\"taskId\":\"a\",\"taskId\":1}}"),
+      MCP_RPC_INVALID, "", "1" },
+    { "a task twice, once escaped",
+      body(PARAM "\"taskId\":\"a\",\"task\\u0049d\":\"b\"}}"),
+      MCP_RPC_INVALID, "", "1" },
+    { "a reference twice", body(PARAM "\"ref\":1,\"ref\":{}}}"),
+      MCP_RPC_INVALID, "", "1" },
+    { "its type twice", body(REF "\"type\":\"a\",\"type\":\"b\"}}}"),
+      MCP_RPC_INVALID, "", "1" },
+    { "its name twice", body(REF "\"name\":1,\"name\":\"b\"}}}"),
+      MCP_RPC_INVALID, "", "1" },
+    { "its uri twice", body(REF "\"uri\":\"a\",\"u\\u0072i\":\"b\"}}}"),
+      MCP_RPC_INVALID, "", "1" },
+    { "notifications twice",
+      body(LISTEN "},\"notifications\":{}}}"), MCP_RPC_INVALID, "", "1" },
+    { "subscriptions twice",
+      body(TO "\"a\"],\"resourceSubscriptions\":[\"b\"]}}}"),
       MCP_RPC_INVALID, "", "1" },
     { "id twice, with objects",
       body("{\"id\":{},\"id\":{},\"jsonrpc\":\"2.0\",\"method\":\"m\"}"),

@@ -21,7 +21,7 @@ typedef struct {
     char               id[MCP_RPC_ID_MAX_LEN + 1];
     size_t             messages_len;
     size_t             stop_at;         /* which message, from 1 */
-    char               messages[16384];
+    char               messages[65536];
 } rpc_outcome_t;
 
 
@@ -29,6 +29,9 @@ static void run(const char *text, size_t len, size_t first, size_t rest,
     size_t stop_at, rpc_outcome_t *ret_outcome);
 static int on_message(void *data, const mcp_rpc_message_t *message);
 static void put_str(rpc_outcome_t *outcome, const mcp_str_t *str);
+static void put_named(rpc_outcome_t *outcome, const char *name,
+    const mcp_str_t *str);
+static void put(rpc_outcome_t *outcome, const char *text);
 static bool outcomes_agree(const rpc_outcome_t *one, const rpc_outcome_t *two);
 static bool splits_agree(const char *text, size_t len, size_t step,
     const rpc_outcome_t *whole);
@@ -104,6 +107,7 @@ run(const char *text, size_t len, size_t first, size_t rest, size_t stop_at,
 static int
 on_message(void *data, const mcp_rpc_message_t *message)
 {
+    size_t                     i;
     rpc_outcome_t             *outcome;
     static const char *const   kinds[] = {
         "request", "notification", "response"
@@ -115,19 +119,27 @@ on_message(void *data, const mcp_rpc_message_t *message)
         return MCP_ERROR;
     }
 
-    outcome->messages_len += (size_t) snprintf(
-                                 outcome->messages + outcome->messages_len,
-                                 sizeof(outcome->messages)
-                                 - outcome->messages_len,
-                                 "%s", kinds[message->kind]);
+    put(outcome, kinds[message->kind]);
     put_str(outcome, &message->id);
     put_str(outcome, &message->method);
     put_str(outcome, &message->name);
     put_str(outcome, &message->uri);
     put_str(outcome, &message->protocol_version);
 
-    outcome->messages[outcome->messages_len++] = ';';
-    outcome->messages[outcome->messages_len] = '\0';
+    put_named(outcome, " task", &message->task_id);
+    put_named(outcome, " ref", &message->ref_type);
+    put_named(outcome, " ref-name", &message->ref_name);
+    put_named(outcome, " ref-uri", &message->ref_uri);
+
+    for (i = 0; i < message->nsubscriptions; i++) {
+        put_named(outcome, " to", &message->subscriptions[i]);
+    }
+
+    if (!message->subscriptions_read) {
+        put(outcome, " and others");
+    }
+
+    put(outcome, ";");
 
     return MCP_OK;
 }
@@ -136,20 +148,36 @@ on_message(void *data, const mcp_rpc_message_t *message)
 static void
 put_str(rpc_outcome_t *outcome, const mcp_str_t *str)
 {
-    size_t       len;
-    const char  *text;
+    put(outcome, " ");
+    put(outcome, str->data == NULL ? "-" : str->len == 0 ? "''"
+                 : strlen(str->data) == str->len ? str->data : "?");
+}
 
-    text = str->data == NULL ? "-" : str->len == 0 ? "''" : str->data;
+
+static void
+put_named(rpc_outcome_t *outcome, const char *name, const mcp_str_t *str)
+{
+    if (str->data) {
+        put(outcome, name);
+        put_str(outcome, str);
+    }
+}
+
+
+/* What does not fit is a question mark: no case expects one. */
+
+static void
+put(rpc_outcome_t *outcome, const char *text)
+{
+    size_t  len;
+
     len = strlen(text);
 
-    if ((str->len && len != str->len)
-        || len + 3 > sizeof(outcome->messages) - outcome->messages_len)
-    {
+    if (len + 3 > sizeof(outcome->messages) - outcome->messages_len) {
         text = "?";
         len = 1;
     }
 
-    outcome->messages[outcome->messages_len++] = ' ';
     memcpy(outcome->messages + outcome->messages_len, text, len + 1);
     outcome->messages_len += len;
 }
