@@ -111,7 +111,8 @@ $(OBJ)/settings: force
 
 
 # The module: NGINX's own configure and make, in a tree of links, because
-# configure writes into the tree that it runs in.
+# configure writes into the tree that it runs in.  What is there is replaced,
+# not written over: an NGINX may run with it, such as that of "make demo".
 
 module: $(B)/nginx/Makefile
 	@$(MAKE) -s -C $(B)/nginx-src -f $(CURDIR)/$(B)/nginx/Makefile modules
@@ -119,7 +120,8 @@ module: $(B)/nginx/Makefile
 	    | grep -E ' (mcp_|ngx_http_mcp_tenant)' \
 	    || { echo 'the module lacks the functions above' >&2; false; }
 	@cmp -s $(B)/nginx/$(notdir $(MODULE)) $(MODULE) \
-	    || cp $(B)/nginx/$(notdir $(MODULE)) $(MODULE)
+	    || { cp $(B)/nginx/$(notdir $(MODULE)) $(MODULE).new \
+	         && mv $(MODULE).new $(MODULE); }
 
 static: $(B)/static/Makefile
 	@$(MAKE) -s -C $(B)/static-src -f $(CURDIR)/$(B)/static/Makefile binary

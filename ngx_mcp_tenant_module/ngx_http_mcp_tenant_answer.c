@@ -20,6 +20,8 @@ static ngx_int_t ngx_http_mcp_tenant_answer_input_filter(void *data,
     ssize_t bytes);
 static void ngx_http_mcp_tenant_answer_finalize_request(
     ngx_http_request_t *r, ngx_int_t rc);
+static mcp_reason_e ngx_http_mcp_tenant_answer_reason(ngx_http_request_t *r,
+    ngx_int_t rc);
 
 
 ngx_int_t
@@ -276,8 +278,8 @@ ngx_http_mcp_tenant_answer_input_filter(void *data, ssize_t bytes)
 
 /*
  * The answer is finished; what follows, such as a lingering close, is no
- * longer the tenant's request.  An error is not the end: its page may be
- * another location that asks a server again.
+ * longer the tenant's request.  An error before the header is not the end: its
+ * page may be another location that asks a server again.
  */
 static void
 ngx_http_mcp_tenant_answer_finalize_request(ngx_http_request_t *r,
@@ -287,9 +289,38 @@ ngx_http_mcp_tenant_answer_finalize_request(ngx_http_request_t *r,
 
     ctx = ngx_http_mcp_tenant_ctx_find(r);
 
-    if (rc < NGX_HTTP_SPECIAL_RESPONSE) {
+    if (rc < NGX_HTTP_SPECIAL_RESPONSE || r->upstream->header_sent) {
         ngx_http_mcp_tenant_limits_give(ctx);
     }
 
+    if (r->upstream->header_sent && ctx->reason == MCP_REASON_OK) {
+        ctx->reason = ngx_http_mcp_tenant_answer_reason(r, rc);
+    }
+
     ctx->finalize_request(r, rc);
+}
+
+
+/* Whether a server broke off what it had begun; the status has been sent. */
+static mcp_reason_e
+ngx_http_mcp_tenant_answer_reason(ngx_http_request_t *r, ngx_int_t rc)
+{
+    switch (rc) {
+
+    case NGX_HTTP_GATEWAY_TIME_OUT:
+        return MCP_REASON_UPSTREAM_TIMEOUT;
+
+    case NGX_HTTP_BAD_GATEWAY:
+        return MCP_REASON_UPSTREAM_FAILED;
+
+    case NGX_ERROR:
+
+        /* or it was the client who could not be written to */
+
+        return r->connection->error ? MCP_REASON_OK
+                                    : MCP_REASON_UPSTREAM_FAILED;
+
+    default:
+        return MCP_REASON_OK;
+    }
 }
