@@ -19,8 +19,9 @@ MODULE = $(B)/ngx_http_mcp_tenant_module.so
 CLI = $(B)/mcp-tenant
 
 STRICT = -std=c11 -D_GNU_SOURCE -Wall -Wextra -Werror
-INCS = -Ingx_mcp_tenant_module/core
+INCS = -Ingx_mcp_tenant_module/core -Ik8s-sidecar
 LIBS = -lyaml -lcrypto -pthread
+SIDECAR_LIBS = -ljansson -lcurl -lmicrohttpd
 SANITIZE =
 
 CORE_SRCS := $(wildcard ngx_mcp_tenant_module/core/*.c)
@@ -72,13 +73,22 @@ cli: $(CLI)
 
 units: $(UNITS)
 
-$(CLI): $(CLI_OBJS) $(OBJ)/core.a
+$(CLI): $(OBJ)/k8s-sidecar/main.o $(OBJ)/sidecar.a $(OBJ)/core.a
 	@echo 'ld $@'
-	@$(LINK) -o $@ $^ $(LIBS)
+	@$(LINK) -o $@ $^ $(SIDECAR_LIBS) $(LIBS)
 
 $(OBJ)/core.a: $(CORE_OBJS)
 	@rm -f $@
 	@ar rcs $@ $^
+
+$(OBJ)/sidecar.a: $(filter-out %/main.o,$(CLI_OBJS))
+	@rm -f $@
+	@ar rcs $@ $^
+
+# What the sidecar is made of has tests named sidecar_*.c.
+$(OBJ)/t/unit/sidecar_%: $(OBJ)/t/unit/sidecar_%.o $(OBJ)/sidecar.a \
+    $(OBJ)/core.a
+	@$(LINK) -o $@ $^ $(SIDECAR_LIBS) $(LIBS)
 
 # A reader of JSON that is not ours, to compare with.
 $(OBJ)/t/unit/filter_model: LIBS += -ljansson
