@@ -158,7 +158,7 @@ mcp_catalog_server(mcp_load_t *load, mcp_tenant_t *tenant,
 
     if (v[MCP_CATALOG_SERVER_QUOTAS]) {
         (void) mcp_field_quotas(load, v[MCP_CATALOG_SERVER_QUOTAS],
-                                "a server", false, &server->quotas);
+                                "a server", NULL, &server->quotas);
     }
 
     return id_fine;

@@ -3,6 +3,7 @@
  */
 
 #include "mcp_field.h"
+#include "mcp_cluster.h"
 #include "mcp_text.h"
 
 #include <stdarg.h>
@@ -24,6 +25,8 @@ enum {
     MCP_FIELD_MAX_STREAMS,
     MCP_FIELD_REQUESTS_PER_SECOND,
     MCP_FIELD_BURST,
+    MCP_FIELD_CPU,
+    MCP_FIELD_MEMORY,
     MCP_FIELD_QUOTAS
 };
 
@@ -44,7 +47,9 @@ static const mcp_field_t  mcp_field_quotas_keys[] = {
     { "max_concurrent_requests", NULL, NULL },
     { "max_streams", NULL, NULL },
     { "requests_per_second", NULL, NULL },
-    { "burst", NULL, NULL }
+    { "burst", NULL, NULL },
+    { "cpu", NULL, NULL },
+    { "memory", NULL, NULL }
 };
 
 static const mcp_field_t  mcp_field_inner_quotas_keys[] = {
@@ -53,7 +58,11 @@ static const mcp_field_t  mcp_field_inner_quotas_keys[] = {
     { "max_concurrent_requests", NULL, NULL },
     { "max_streams", NULL, NULL },
     { "requests_per_second", NULL, NULL },
-    { "burst", NULL, NULL }
+    { "burst", NULL, NULL },
+    { "cpu", NULL, "found cpu here, expected it in the quotas of a tenant "
+                   "only" },
+    { "memory", NULL, "found memory here, expected it in the quotas of a "
+                      "tenant only" }
 };
 
 
@@ -549,7 +558,8 @@ mcp_field_timestamp(mcp_load_t *load, const mcp_yaml_node_t *node,
 
 bool
 mcp_field_quotas(mcp_load_t *load, const mcp_yaml_node_t *node,
-    const char *what, bool of_tenant, mcp_quotas_t *ret_quotas)
+    const char *what, mcp_tenant_t *tenant,
+    mcp_quotas_t *ret_quotas)
 {
     char                    name[64];
     const mcp_yaml_node_t  *v[MCP_FIELD_QUOTAS];
@@ -557,8 +567,8 @@ mcp_field_quotas(mcp_load_t *load, const mcp_yaml_node_t *node,
     (void) snprintf(name, sizeof(name), "the quotas of %s", what);
 
     if (!mcp_field_mapping(load, node, name,
-                           of_tenant ? mcp_field_quotas_keys
-                                     : mcp_field_inner_quotas_keys,
+                           tenant ? mcp_field_quotas_keys
+                                  : mcp_field_inner_quotas_keys,
                            MCP_FIELD_QUOTAS, v))
     {
         return false;
@@ -574,6 +584,16 @@ mcp_field_quotas(mcp_load_t *load, const mcp_yaml_node_t *node,
         (void) mcp_field_number(load, v[MCP_FIELD_MAX_STREAMS], "max_streams",
                                 MCP_FIELD_REQUESTS_MAX,
                                 &ret_quotas->max_streams);
+    }
+
+    if (v[MCP_FIELD_CPU]) {
+        (void) mcp_cluster_amount(load, v[MCP_FIELD_CPU], "cpu", "\"8\"",
+                                  &tenant->cpu);
+    }
+
+    if (v[MCP_FIELD_MEMORY]) {
+        (void) mcp_cluster_amount(load, v[MCP_FIELD_MEMORY], "memory", "16Gi",
+                                  &tenant->memory);
     }
 
     mcp_field_limits(load, node, v[MCP_FIELD_REQUESTS_PER_SECOND],

@@ -79,9 +79,10 @@ bool mcp_field_number(mcp_load_t *load, const mcp_yaml_node_t *node,
 bool mcp_field_timestamp(mcp_load_t *load, const mcp_yaml_node_t *node,
     const char *name, int64_t *ret_seconds);
 
-/* max_servers is known to tenants only; what: "a key" */
+/* what: "a key"; tenant: whose they are, NULL for those inside of one */
 bool mcp_field_quotas(mcp_load_t *load, const mcp_yaml_node_t *node,
-    const char *what, bool of_tenant, mcp_quotas_t *ret_quotas);
+    const char *what, mcp_tenant_t *tenant,
+    mcp_quotas_t *ret_quotas);
 
 /*
  * Rate, burst and concurrency of a mapping that was taken apart, each NULL

@@ -154,7 +154,7 @@ mcp_keys_one(mcp_load_t *load, const mcp_yaml_node_t *node,
     }
 
     if (v[MCP_KEYS_QUOTAS]) {
-        (void) mcp_field_quotas(load, v[MCP_KEYS_QUOTAS], "a key", false,
+        (void) mcp_field_quotas(load, v[MCP_KEYS_QUOTAS], "a key", NULL,
                                 &key->quotas);
     }
 }

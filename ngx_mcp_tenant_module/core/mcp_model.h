@@ -17,6 +17,8 @@
 #define MCP_KEY_DIGEST_LEN       32
 #define MCP_SERVER_URLS_MAX      16
 
+#define MCP_EGRESS_PORTS_MAX     16
+
 #define MCP_RULES_NAME_MAX_LEN   128
 #define MCP_RULES_URI_MAX_LEN    1024
 
@@ -107,6 +109,29 @@ typedef struct {
 } mcp_pair_t;
 
 
+/* nports 0: every port */
+typedef struct {
+    mcp_str_t    cidr;
+    size_t       nports;
+    uint16_t     ports[MCP_EGRESS_PORTS_MAX];
+} mcp_egress_t;
+
+
+/* People of a tenant, as a RoleBinding names them. */
+typedef enum {
+    MCP_SUBJECT_USER,
+    MCP_SUBJECT_GROUP,
+    MCP_SUBJECT_SERVICE_ACCOUNT
+} mcp_subject_e;
+
+
+typedef struct {
+    mcp_subject_e  kind;
+    mcp_str_t      name;
+    mcp_str_t      namespace;           /* of a ServiceAccount */
+} mcp_subject_t;
+
+
 typedef enum {
     MCP_ACTIVATION_ALWAYS,
     MCP_ACTIVATION_ON_DEMAND
@@ -124,6 +149,9 @@ typedef struct {
     size_t            nrequests;
     mcp_pair_t       *limits;           /* resources.limits */
     size_t            nlimits;
+    mcp_egress_t     *egress;
+    size_t            negress;
+    mcp_str_t         probe_path;       /* empty: the port is tried */
     mcp_activation_e  activation;
     uint32_t          idle_timeout;     /* seconds, 0: default */
 } mcp_kubernetes_t;
@@ -169,7 +197,11 @@ typedef struct {
     size_t         nallowed_origins;
     mcp_str_t     *secrets;             /* "NAME" or "file:PATH" */
     size_t         nsecrets;
+    mcp_subject_t *subjects;
+    size_t         nsubjects;
     mcp_quotas_t   quotas;
+    mcp_str_t      cpu;                 /* of all pods, as Kubernetes */
+    mcp_str_t      memory;              /* writes it; empty: not given */
     mcp_server_t  *servers;
     size_t         nservers;
 } mcp_tenant_t;

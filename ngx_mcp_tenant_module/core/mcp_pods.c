@@ -3,6 +3,7 @@
  */
 
 #include "mcp_pods.h"
+#include "mcp_cluster.h"
 #include "mcp_field.h"
 #include "mcp_text.h"
 
@@ -79,6 +80,23 @@ mcp_pods_read(mcp_load_t *load, const mcp_pods_nodes_t *nodes,
 
     if (nodes->resources) {
         mcp_pods_resources(load, nodes->resources, kubernetes);
+    }
+
+    if (nodes->egress) {
+        mcp_cluster_egress(load, nodes->egress, kubernetes);
+    }
+
+    if (nodes->probe_path
+        && mcp_field_scalar(load, nodes->probe_path, "probe_path", &text))
+    {
+        if (text.len && text.data[0] == '/' && mcp_text_is_visible(&text)) {
+            kubernetes->probe_path = mcp_load_copy(load, &text);
+
+        } else {
+            mcp_field_error(load, nodes->probe_path, "found %s as probe_path, "
+                            "expected a path such as /healthz",
+                            mcp_text_quote(&text, found));
+        }
     }
 
     mcp_pods_activation(load, nodes, kubernetes);
@@ -307,7 +325,6 @@ mcp_pods_amounts(mcp_load_t *load, const mcp_yaml_node_t *node,
     const char *name, mcp_pair_t **ret_pairs, size_t *ret_count)
 {
     int                     i;
-    char                    found[MCP_TEXT_QUOTE_LEN];
     mcp_str_t               text;
     mcp_pair_t             *pair;
     const char             *key;
@@ -322,21 +339,16 @@ mcp_pods_amounts(mcp_load_t *load, const mcp_yaml_node_t *node,
     for (i = 0; *ret_pairs && i < 2; i++) {
         key = mcp_pods_amounts_keys[i].name;
 
-        if (v[i] == NULL || !mcp_field_scalar(load, v[i], key, &text)) {
-            continue;
-        }
-
-        if (!mcp_text_is_quantity(&text)) {
-            mcp_field_error(load, v[i], "found %s as %s, expected an amount "
-                            "of Kubernetes such as %s",
-                            mcp_text_quote(&text, found), key,
-                            i ? "256Mi" : "500m");
+        if (v[i] == NULL
+            || !mcp_cluster_amount(load, v[i], key, i ? "256Mi" : "500m",
+                                   &text))
+        {
             continue;
         }
 
         pair = &(*ret_pairs)[(*ret_count)++];
         pair->mark = mcp_load_mark(load, v[i]);
         pair->name = mcp_load_text(load, key);
-        pair->value = mcp_load_copy(load, &text);
+        pair->value = text;
     }
 }

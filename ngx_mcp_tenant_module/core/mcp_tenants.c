@@ -3,6 +3,7 @@
  */
 
 #include "mcp_tenants.h"
+#include "mcp_cluster.h"
 #include "mcp_field.h"
 #include "mcp_keys.h"
 #include "mcp_secret.h"
@@ -35,6 +36,7 @@ enum {
     MCP_TENANTS_QUOTAS,
     MCP_TENANTS_ALLOWED_ORIGINS,
     MCP_TENANTS_SECRETS,
+    MCP_TENANTS_RBAC_SUBJECTS,
     MCP_TENANTS_KEYS
 };
 
@@ -73,7 +75,8 @@ static const mcp_field_t  mcp_tenants_keys[] = {
     { "api_keys", NULL, NULL },
     { "quotas", NULL, NULL },
     { "allowed_origins", NULL, NULL },
-    { "secrets", NULL, NULL }
+    { "secrets", NULL, NULL },
+    { "rbac_subjects", NULL, NULL }
 };
 
 
@@ -201,7 +204,7 @@ mcp_tenants_one(mcp_load_t *load, const mcp_yaml_node_t *node,
     }
 
     if (v[MCP_TENANTS_QUOTAS]) {
-        (void) mcp_field_quotas(load, v[MCP_TENANTS_QUOTAS], "a tenant", true,
+        (void) mcp_field_quotas(load, v[MCP_TENANTS_QUOTAS], "a tenant", tenant,
                                 &tenant->quotas);
     }
 
@@ -210,6 +213,10 @@ mcp_tenants_one(mcp_load_t *load, const mcp_yaml_node_t *node,
                                &mcp_tenants_origin_words,
                                &tenant->allowed_origins,
                                &tenant->nallowed_origins);
+    }
+
+    if (v[MCP_TENANTS_RBAC_SUBJECTS]) {
+        mcp_cluster_subjects(load, v[MCP_TENANTS_RBAC_SUBJECTS], tenant);
     }
 
     if (v[MCP_TENANTS_SECRETS]) {

@@ -201,6 +201,28 @@ static const config_case_t  cases[] = {
       "expected it with \"activation: on_demand\"\n"
     },
     {
+      "egress",
+      RUNTIME("type: kubernetes, image: x, port: 1, egress: [{cidr: 10.0.0.1},"
+              " {cidr: x/8}, {ports: [1]}, {cidr: 10.0.0.0/8, ports: []}, "
+              "{cidr: 10.0.0.0/8, ports: [0]}]"),
+      "a.yaml:3:68: found \"10.0.0.1\" as cidr, expected a range of "
+      "addresses such as 203.0.113.0/24 or 2001:db8::/32\n"
+      "a.yaml:3:86: found \"x/8\" as cidr, expected a range of addresses "
+      "such as 203.0.113.0/24 or 2001:db8::/32\n"
+      "a.yaml:3:92: found a range of egress without \"cidr:\", expected a"
+      " range of addresses such as \"cidr: 203.0.113.0/24\"\n"
+      "a.yaml:3:132: found 0 ports, expected 1 to 16, or no \"ports\" for"
+      " all\n"
+      "a.yaml:3:164: found \"0\" as a port, expected a whole number from "
+      "1 to 65535\n"
+    },
+    {
+      "probe_path",
+      RUNTIME("type: kubernetes, image: x, port: 1, probe_path: healthz"),
+      "a.yaml:3:64: found \"healthz\" as probe_path, expected a path such"
+      " as /healthz\n"
+    },
+    {
       "idle_timeout",
       RUNTIME("type: kubernetes, image: x, port: 1, activation: "
               "on_demand, idle_timeout: 10"),

@@ -185,7 +185,7 @@ static const config_case_t  cases[] = {
       TENANT("diplay_name: A"),
       "tenants.yaml:3:5: found the unknown key \"diplay_name\" in a tenant, "
       "expected one of: id, display_name, namespace, catalog_file, enabled, "
-      "api_keys, quotas, allowed_origins, secrets (did you mean "
+      "api_keys, quotas, allowed_origins, secrets, rbac_subjects (did you mean "
       "\"display_name\"?)\n"
     },
     {
@@ -193,21 +193,23 @@ static const config_case_t  cases[] = {
       TENANT("color: red"),
       "tenants.yaml:3:5: found the unknown key \"color\" in a tenant, "
       "expected one of: id, display_name, namespace, catalog_file, enabled, "
-      "api_keys, quotas, allowed_origins, secrets\n"
+      "api_keys, quotas, allowed_origins, secrets, rbac_subjects\n"
     },
     {
       "an unknown key with digits, which may be a secret, too",
       TENANT("hunter2: x"),
       "tenants.yaml:3:5: found the unknown key of 7 characters in a "
       "tenant, expected one of: id, display_name, namespace, catalog_file, "
-      "enabled, api_keys, quotas, allowed_origins, secrets\n"
+      "enabled, api_keys, quotas, allowed_origins, secrets, "
+      "rbac_subjects\n"
     },
     {
       "an unknown key that may be a secret",
       TENANT("mcpt_0123456789abcdefghijklmnopqrst: x"),
       "tenants.yaml:3:5: found the unknown key of 35 characters in a "
       "tenant, expected one of: id, display_name, namespace, catalog_file, "
-      "enabled, api_keys, quotas, allowed_origins, secrets\n"
+      "enabled, api_keys, quotas, allowed_origins, secrets, "
+      "rbac_subjects\n"
     },
     {
       "a duplicate key",
@@ -398,6 +400,34 @@ static const config_case_t  cases[] = {
       TENANT("secrets: TOKEN"),
       "tenants.yaml:3:14: found a text as secrets, expected a list (- "
       "item)\n"
+    },
+    {
+      "subjects",
+      TENANT("rbac_subjects: [{kind: User, name: \"system:admin\"}, "
+             "{kind: Robot, name: x}, {kind: Group, name: g, namespace: n}, "
+             "{kind: ServiceAccount, name: a}, {kind: User}, "
+             "{kind: ServiceAccount, name: A, namespace: n}]"),
+      "tenants.yaml:3:40: found \"system:admin\" as a subject of "
+      "rbac_subjects, expected a user or group of people: those of "
+      "\"system:\" belong to the cluster\n"
+      "tenants.yaml:3:64: found \"Robot\" as kind, expected User, Group "
+      "or ServiceAccount\n"
+      "tenants.yaml:3:104: found a namespace for a Group, expected it "
+      "with kind ServiceAccount only\n"
+      "tenants.yaml:3:119: found a ServiceAccount without namespace, "
+      "expected the one it lives in, such as \"namespace: ci\"\n"
+      "tenants.yaml:3:152: found a subject of rbac_subjects without "
+      "\"name:\", expected a name such as \"name: team-a\"\n"
+      "tenants.yaml:3:195: found \"A\" as name, expected that of a "
+      "ServiceAccount: a-z, 0-9, \"-\" and \".\"\n"
+    },
+    {
+      "amounts of a tenant",
+      TENANT("quotas: {cpu: much, memory: -1Gi}"),
+      "tenants.yaml:3:19: found \"much\" as cpu, expected an amount of "
+      "Kubernetes such as \"8\"\n"
+      "tenants.yaml:3:33: found \"-1Gi\" as memory, expected an amount of"
+      " Kubernetes such as 16Gi\n"
     },
     {
       "an anchor",
