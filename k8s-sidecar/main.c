@@ -5,8 +5,11 @@
 #include "commands.h"
 #include "mcp_version.h"
 
+#include <jansson.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 
 #define MAIN_USAGE  2
@@ -19,6 +22,7 @@ typedef struct {
 } command_t;
 
 
+static void *main_alloc(size_t size);
 static void main_help(FILE *out);
 
 
@@ -27,6 +31,8 @@ static const command_t  commands[] = {
       mcp_cmd_check },
     { "keygen", "make an API key and the lines for tenants.yaml",
       mcp_cmd_keygen },
+    { "render", "print what a Kubernetes cluster should have",
+      mcp_cmd_render },
     { "session-key", "make a key that seals sessions",
       mcp_cmd_session_key },
     { NULL, NULL, NULL }
@@ -37,6 +43,8 @@ int
 main(int argc, char **argv)
 {
     const command_t  *command;
+
+    json_set_alloc_funcs(main_alloc, free);
 
     if (argc < 2) {
         main_help(stderr);
@@ -65,6 +73,26 @@ main(int argc, char **argv)
     main_help(stderr);
 
     return MAIN_USAGE;
+}
+
+
+/*
+ * JSON that lacks a part for want of memory would be applied as if that part
+ * was not wanted.  Whoever started the program starts it again.
+ */
+static void *
+main_alloc(size_t size)
+{
+    void  *p;
+
+    p = malloc(size);
+
+    if (p == NULL) {
+        fprintf(stderr, "mcp-tenant: there is no memory\n");
+        _exit(1);
+    }
+
+    return p;
 }
 
 

@@ -166,6 +166,14 @@ mcp_cidr_parse(const char *text, size_t len, mcp_cidr_t *ret_cidr)
 }
 
 
+bool
+mcp_cidr_holds(const mcp_cidr_t *outer, const mcp_cidr_t *inner)
+{
+    return outer->family == inner->family && outer->bits <= inner->bits
+           && mcp_address_match(inner->prefix, outer->prefix, outer->bits);
+}
+
+
 int
 mcp_address_parse(const char *text, size_t len, uint16_t port,
     mcp_address_t *ret_address)

@@ -38,6 +38,9 @@ typedef struct {
  */
 int mcp_cidr_parse(const char *text, size_t len, mcp_cidr_t *ret_cidr);
 
+/* Whether every address of inner is one of outer. */
+bool mcp_cidr_holds(const mcp_cidr_t *outer, const mcp_cidr_t *inner);
+
 /* text: an IPv4 dotted quad, or IPv6 with or without brackets; no names. */
 int mcp_address_parse(const char *text, size_t len, uint16_t port,
     mcp_address_t *ret_address);

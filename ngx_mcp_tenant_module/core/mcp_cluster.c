@@ -46,6 +46,7 @@ static bool mcp_cluster_subject_kind(mcp_load_t *load,
     const mcp_yaml_node_t *node, mcp_subject_t *subject);
 static bool mcp_cluster_route(mcp_load_t *load, const mcp_yaml_node_t *node,
     mcp_egress_t *egress);
+static bool mcp_cluster_is_link_local(const mcp_cidr_t *cidr);
 static bool mcp_cluster_ports(mcp_load_t *load, const mcp_yaml_node_t *node,
     mcp_egress_t *egress);
 
@@ -226,10 +227,29 @@ mcp_cluster_route(mcp_load_t *load, const mcp_yaml_node_t *node,
         return false;
     }
 
+    if (mcp_cluster_is_link_local(&cidr)) {
+        mcp_field_error(load, v[MCP_CLUSTER_CIDR], "found %s as cidr, expected "
+                        "no link-local addresses: those of the node and of "
+                        "its cloud", mcp_text_quote(&text, found));
+        return false;
+    }
+
     egress->cidr = mcp_load_copy(load, &text);
 
     return v[MCP_CLUSTER_PORTS] == NULL
            || mcp_cluster_ports(load, v[MCP_CLUSTER_PORTS], egress);
+}
+
+
+static bool
+mcp_cluster_is_link_local(const mcp_cidr_t *cidr)
+{
+    mcp_cidr_t  local;
+
+    return (mcp_cidr_parse("169.254.0.0/16", 14, &local) == MCP_OK
+            && mcp_cidr_holds(&local, cidr))
+           || (mcp_cidr_parse("fe80::/10", 9, &local) == MCP_OK
+               && mcp_cidr_holds(&local, cidr));
 }
 
 
