@@ -21,6 +21,7 @@
 
 
 #define KUBE_HTTP_BODY_MAX_BYTES  (64u * 1024 * 1024)
+#define KUBE_HTTP_FDS_MAX         64
 
 
 typedef struct kube_http_s  kube_http_t;
@@ -55,33 +56,40 @@ typedef struct {
 
 typedef void (*kube_http_reply_pt)(void *data, const kube_reply_t *reply);
 
-/* A piece of a 2xx answer; false ends the call with an error. */
+/* A piece of a 2xx answer; false ends the call with an error (status 0). */
 typedef bool (*kube_http_piece_pt)(void *data, const char *piece, size_t len);
 
 
-/* config must outlive it.  Returns NULL without memory. */
+/*
+ * config must outlive it.  Returns NULL without memory.  From then on the
+ * process ignores SIGPIPE.
+ */
 kube_http_t *kube_http_new(const kube_config_t *config);
 
-/* Ends all calls without calling back; accepts NULL. */
+/* Ends all calls without calling back; accepts NULL.  Not from a callback. */
 void kube_http_free(kube_http_t *http);
 
 /*
  * Starts a call.  reply is called exactly once, from kube_http_turn(), unless
  * the call is cancelled; piece, when not NULL, gets the body of a 2xx answer as
  * it comes.  Returns NULL when it could not be started (no memory, no
- * credential file): then reply is not called.
+ * credential file), as kube_http_error() tells: then reply is not called.
  */
 kube_call_t *kube_http_send(kube_http_t *http,
     const kube_http_request_t *request, kube_http_piece_pt piece,
     kube_http_reply_pt reply, void *data);
 
-/* reply will not be called. */
+/* Why the last kube_http_send() returned NULL; until the next one. */
+const char *kube_http_error(const kube_http_t *http);
+
+/* Before its reply only.  Neither piece nor reply will be called. */
 void kube_http_cancel(kube_http_t *http, kube_call_t *call);
 
 /*
- * Waits for at most timeout_ms until a call goes on or one of fds (may be
- * NULL) is ready, as poll() says in revents, and does what there is to do.
- * Callbacks may send and cancel.
+ * Waits for at most timeout_ms until a call goes on or one of fds (at most
+ * KUBE_HTTP_FDS_MAX, may be NULL) is ready, as poll() says in revents, and
+ * does what there is to do.  Returns sooner after a callback, and after a
+ * signal.  Callbacks may send and cancel.  MCP_ERROR: without memory.
  */
 int kube_http_turn(kube_http_t *http, struct pollfd *fds, unsigned nfds,
     unsigned timeout_ms);
