@@ -1,0 +1,22 @@
+/*
+ * Whether an object still is what it should be.
+ */
+
+#ifndef _MATCH_H_INCLUDED_
+#define _MATCH_H_INCLUDED_
+
+
+#include <jansson.h>
+#include <stdbool.h>
+
+
+/*
+ * Whether observed has all that desired says: every key with the same value,
+ * lists of the same length.  What the API server adds does not matter; amounts
+ * of cpu, memory and the like are equal when they are as much; what is empty
+ * or false may be missing.
+ */
+bool match_object(const json_t *desired, const json_t *observed);
+
+
+#endif /* _MATCH_H_INCLUDED_ */
