@@ -92,7 +92,11 @@ plan_make(plan_build_t *build, const desired_entry_t *entry)
 
     verb = PLAN_APPLY;
 
-    if (seen == NULL) {
+    if (seen && seen->delete_after) {
+        why = "its tenant is back";
+        verb = PLAN_RECALL;
+
+    } else if (seen == NULL) {
         why = "missing";
         verb = entry->kind == KUBE_NAMESPACE ? PLAN_CREATE : PLAN_APPLY;
 
@@ -310,7 +314,7 @@ const char *
 plan_verb(plan_verb_e verb)
 {
     static const char *const  words[] = {
-        "create", "apply", "delete", "announce", "keep"
+        "create", "apply", "delete", "announce", "recall", "keep"
     };
 
     return words[verb];

@@ -13,7 +13,8 @@
 
 /*
  * create: a Namespace that must not be there.  apply: server-side apply.
- * announce: say on a Namespace when it will be deleted.  keep: it would be
+ * announce: say on a Namespace when it will be deleted; recall: that it
+ * will not.  keep: it would be
  * deleted with prune, or is held back, for the reason of why; nothing is done.
  */
 typedef enum {
@@ -21,6 +22,7 @@ typedef enum {
     PLAN_APPLY,
     PLAN_DELETE,
     PLAN_ANNOUNCE,
+    PLAN_RECALL,
     PLAN_KEEP
 } plan_verb_e;
 

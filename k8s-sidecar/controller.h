@@ -1,0 +1,39 @@
+/*
+ * The controller: makes the cluster what the files say, and keeps it so.
+ */
+
+#ifndef _CONTROLLER_H_INCLUDED_
+#define _CONTROLLER_H_INCLUDED_
+
+
+#include "config_load.h"
+#include "objects.h"
+
+
+/*
+ * once: end when the cluster is as it should be.  dry_run: print the plan and
+ * end.  adopt: namespaces that may be taken over.  lease_name NULL: write
+ * without asking for a Lease.
+ */
+typedef struct {
+    const char            *file;
+    const config_load_t   *load;
+    const char            *kubeconfig;
+    const char            *context;
+    objects_options_t      objects;
+    bool                   once;
+    bool                   dry_run;
+    bool                   prune;
+    bool                   with_lease;
+    unsigned               max_share;
+    unsigned               grace_seconds;
+    const char           **adopt;
+    size_t                 nadopt;
+} controller_options_t;
+
+
+/* Returns the exit status: 0, or 1 with messages on standard error. */
+int controller_run(const controller_options_t *options);
+
+
+#endif /* _CONTROLLER_H_INCLUDED_ */

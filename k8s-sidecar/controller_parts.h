@@ -1,0 +1,132 @@
+/*
+ * What the files of the controller share.
+ */
+
+#ifndef _CONTROLLER_PARTS_H_INCLUDED_
+#define _CONTROLLER_PARTS_H_INCLUDED_
+
+
+#include "controller.h"
+#include "desired.h"
+#include "kube_http.h"
+#include "kube_watch.h"
+#include "lease.h"
+#include "log.h"
+#include "mcp_watch.h"
+#include "observed.h"
+#include "plan.h"
+
+
+#define CONTROLLER_ERROR_LEN  512
+
+
+typedef struct controller_s  controller_t;
+
+/* What is to be done; its own text, since plans and files come and go. */
+typedef struct {
+    plan_verb_e  verb;
+    kube_kind_e  kind;
+    char        *name;
+    const char  *why;
+    char         uid[40];
+    int64_t      delete_after;
+} controller_task_t;
+
+/*
+ * The work on one namespace: one call at a time, in order.  attempts: failures
+ * without a success between; is_merged: the task was applied, did not hold, and
+ * is sent as a patch that replaces lists; error: as it was last logged.
+ */
+typedef struct {
+    controller_t       *controller;
+    char               *namespace;
+    controller_task_t  *tasks;
+    size_t              ntasks;
+    size_t              next;
+    kube_call_t        *call;
+    unsigned            attempts;
+    uint64_t            retry_ms;
+    bool                is_merged;
+    char                error[CONTROLLER_ERROR_LEN];
+} controller_place_t;
+
+typedef struct {
+    controller_t  *controller;
+    kube_kind_e    kind;
+    kube_watch_t  *watch;
+} controller_view_t;
+
+struct controller_s {
+    const controller_options_t  *options;
+    kube_config_t               *kube;
+    kube_http_t                 *http;
+    kube_versions_t              versions;
+    objects_options_t            objects;
+    kube_clock_t                 clock;
+    controller_view_t            views[KUBE_MANAGED_KINDS];
+    mcp_config_t                *config;
+    mcp_watch_t                 *files;
+    desired_t                    desired;
+    observed_t                   observed;
+    controller_place_t         **places;
+    size_t                       nplaces;
+    size_t                       ncalls;
+    lease_t                      lease;
+    kube_call_t                 *lease_call;
+    char                         lease_name[80];
+    char                         lease_namespace[64];
+    char                         lease_error[CONTROLLER_ERROR_LEN];
+    uint64_t                     lease_due_ms;
+    uint64_t                     lease_began_ms;
+    uint64_t                     files_due_ms;
+    uint64_t                     plan_due_ms;
+    uint64_t                     plan_gather_ms;
+    uint64_t                     writes;
+    size_t                       kept;
+    size_t                       ntodo;
+    bool                         is_dirty;
+    bool                         was_leader;
+    bool                         was_in_sync;
+    bool                         files_failed;
+    bool                         is_done;
+};
+
+
+uint64_t controller_now(const controller_t *controller);
+
+/* controller_files.c: the files, and what they ask for. */
+int controller_files_load(controller_t *controller);
+void controller_files_turn(controller_t *controller);
+
+/* controller_plan.c */
+void controller_plan_turn(controller_t *controller);
+
+/* Whether there is nothing to do and nothing under way. */
+bool controller_is_in_sync(const controller_t *controller);
+
+/* Whether every kind was listed whole, at least once. */
+bool controller_is_complete(const controller_t *controller);
+
+/* controller_work.c */
+
+/* The place, made when there is none; NULL without memory. */
+controller_place_t *controller_place(controller_t *controller,
+    const char *namespace);
+int controller_place_add(controller_place_t *place,
+    const plan_action_t *action);
+bool controller_place_is_idle(const controller_place_t *place);
+void controller_work_turn(controller_t *controller);
+
+/* Drops what was to be done; what is under way may have been done. */
+void controller_work_stop(controller_t *controller);
+void controller_work_free(controller_t *controller);
+
+/* controller_lease.c */
+void controller_lease_turn(controller_t *controller);
+bool controller_is_leader(controller_t *controller);
+
+/* Gives the lease away, for at most a second. */
+void controller_lease_end(controller_t *controller);
+
+
+#endif /* _CONTROLLER_PARTS_H_INCLUDED_ */
