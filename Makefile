@@ -38,9 +38,9 @@ COMPILE = $(CC) $(STRICT) $(CFLAGS) $(CPPFLAGS) $(SANITIZE) $(INCS)
 LINK = $(CC) $(CFLAGS) $(SANITIZE) $(LDFLAGS)
 
 
-.PHONY: all module cli units static crash-points check test conformance \
-        bodies soak bench demo valgrind asan style install uninstall clean \
-        distclean help force
+.PHONY: all module cli units static crash-points check test test-k8s \
+        conformance bodies soak bench demo valgrind asan style install \
+        uninstall clean distclean help force
 
 all: module cli
 
@@ -50,6 +50,9 @@ help:
 	@echo 'make static NGINX_SRC=DIR   a whole nginx with the module inside'
 	@echo 'make check               unit tests only (nothing is installed)'
 	@echo 'make test                install what tests need, run everything'
+	@echo 'make test-k8s            those with a real Kubernetes, which the first'
+	@echo '                         run builds (8 minutes), or with your own:'
+	@echo '                         KUBEBUILDER_ASSETS=DIR, TEST_KUBECONFIG=FILE'
 	@echo 'make conformance         the official suites, direct and through'
 	@echo 'make bodies              mutated bodies, read as Node reads them:'
 	@echo '                         BODIES=1000000 for as many, SEED=N for those'
@@ -165,11 +168,22 @@ $(B)/nginx.settings: force
 check: units
 	@perl t/run.pl $(UNITS)
 
+# The Kubernetes of t/k8s is built beside all else, and what needs it waits.
 test:
 	@t/setup/packages test
+	@mkdir -p $(B)
+	@$(if $(K8S_GIVEN),,nice t/k8s/build > /dev/null 2> $(B)/k8s.log &)
 	@$(MAKE) --no-print-directory -j$(JOBS) all units crash-points \
 	    $(OBJ)/t/bodies/verdicts
-	@perl t/run.pl $(UNITS) t
+	@TEST_K8S=build perl t/run.pl $(UNITS) t
+
+test-k8s:
+	@t/setup/packages test
+	@$(MAKE) --no-print-directory -j$(JOBS) all
+	@$(if $(K8S_GIVEN),,t/k8s/build > /dev/null)
+	@TEST_K8S=build perl t/run.pl t/k8s/*.t
+
+K8S_GIVEN = $(TEST_KUBECONFIG)$(KUBEBUILDER_ASSETS)
 
 # A table of what t/interop/conformance.test.mjs tests, too.
 conformance:
@@ -244,10 +258,12 @@ uninstall:
 MODULES_DIR = $(or $(shell $(NGINX) -V 2>&1 \
     | sed -n 's/.*--modules-path=\([^ ]*\).*/\1/p'),/usr/lib/nginx/modules)
 
-# What t/setup/packages unpacked there is no product of a build.
+# What t/setup/packages unpacked there is no product of a build; Kubernetes
+# takes long.
 clean:
 	@mkdir -p $(B)
-	find $(B) -mindepth 1 -maxdepth 1 ! -name tools -exec rm -rf {} +
+	find $(B) -mindepth 1 -maxdepth 1 ! -name tools ! -name k8s \
+	    -exec rm -rf {} +
 
 distclean:
 	rm -rf $(B) t/interop/node_modules

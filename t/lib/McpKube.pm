@@ -95,7 +95,7 @@ sub find_bin {
     plan(skip_all => 'no Kubernetes is built: make test-k8s') if !$must;
 
     chomp($built = `nice '$here/build'`);
-    BAIL_OUT('Kubernetes could not be built') if $built eq '';
+    die "Kubernetes could not be built\n" if $built eq '';
 
     return ("$built/bin", 't/k8s/build, now');
 }
@@ -107,7 +107,7 @@ sub find_kubectl {
     }
 
     chomp(my $built = `'$here/build' --find`);
-    BAIL_OUT('no kubectl is in PATH or built') if $built eq '';
+    die "no kubectl is in PATH or built\n" if $built eq '';
 
     return "$built/bin/kubectl";
 }
@@ -134,7 +134,7 @@ sub start_own {
 
     close $reader;
     waitpid($child, 0);
-    BAIL_OUT("no cluster runs with $self->{bin}") if $? != 0;
+    die "no cluster runs with $self->{bin}\n" if $? != 0;
     $self->{controllers} = !$self->{api_only}
                            && -x "$self->{bin}/kube-controller-manager";
 }
@@ -205,15 +205,16 @@ sub get {
 # Objects as data, or a text of YAML.
 sub apply {
     my ($self, @objects) = @_;
-    my $text = join "\n---\n",
-                    map { ref $_ ? $json->encode($_) : $_ } @objects;
     my $dir = tempdir(CLEANUP => 1);
+    my $number = 0;
 
-    open(my $out, '>', "$dir/objects.yaml") or die "$dir: $!\n";
-    print $out $text;
-    close $out;
+    for my $object (@objects) {
+        spill(sprintf('%s/%03d.%s', $dir, $number++,
+                      ref $object ? 'json' : 'yaml'),
+              ref $object ? $json->encode($object) : $object);
+    }
 
-    return $self->kubectl('apply', '-f', "$dir/objects.yaml");
+    return $self->kubectl('apply', '-f', $dir);
 }
 
 
