@@ -39,8 +39,8 @@ LINK = $(CC) $(CFLAGS) $(SANITIZE) $(LDFLAGS)
 
 
 .PHONY: all module cli units static crash-points check test test-k8s \
-        conformance bodies soak bench demo valgrind asan style install uninstall clean \
-        distclean help force
+        conformance bodies soak bench demo valgrind asan style install \
+        uninstall clean distclean help force
 
 all: module cli
 
