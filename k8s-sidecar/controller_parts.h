@@ -88,6 +88,8 @@ struct controller_s {
     bool                         was_leader;
     bool                         was_in_sync;
     bool                         files_failed;
+    bool                         is_asked;
+    bool                         is_discovered;
     bool                         is_done;
 };
 
@@ -116,6 +118,9 @@ int controller_place_add(controller_place_t *place,
     const plan_action_t *action);
 bool controller_place_is_idle(const controller_place_t *place);
 void controller_work_turn(controller_t *controller);
+
+/* Whether a namespace has failed too often to wait for it with --once. */
+bool controller_work_is_stuck(const controller_t *controller);
 
 /* Drops what was to be done; what is under way may have been done. */
 void controller_work_stop(controller_t *controller);

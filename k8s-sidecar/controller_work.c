@@ -17,6 +17,7 @@
 #define CONTROLLER_CALL_TIMEOUT_MS  30000
 #define CONTROLLER_BACKOFF_MS       1000
 #define CONTROLLER_BACKOFF_MAX_MS   300000
+#define CONTROLLER_STUCK_ATTEMPTS   5
 
 
 static void controller_place_work(controller_place_t *place);
@@ -598,7 +599,7 @@ controller_place_failed(controller_place_t *place, const char *error,
                  "error", error, NULL);
     }
 
-    wait = backoff_ms(place->attempts++, CONTROLLER_BACKOFF_MS,
+    wait = backoff_ms(++place->attempts, CONTROLLER_BACKOFF_MS,
                       CONTROLLER_BACKOFF_MAX_MS, clock->random(clock->data));
 
     if (wait < retry_after * UINT64_C(1000)) {
@@ -626,6 +627,21 @@ controller_place_clear(controller_place_t *place)
     place->tasks = NULL;
     place->ntasks = 0;
     place->next = 0;
+}
+
+
+bool
+controller_work_is_stuck(const controller_t *controller)
+{
+    size_t  i;
+
+    for (i = 0; i < controller->nplaces; i++) {
+        if (controller->places[i]->attempts >= CONTROLLER_STUCK_ATTEMPTS) {
+            return true;
+        }
+    }
+
+    return false;
 }
 
 

@@ -31,6 +31,8 @@ static const command_t  commands[] = {
       mcp_cmd_check },
     { "keygen", "make an API key and the lines for tenants.yaml",
       mcp_cmd_keygen },
+    { "reconcile", "make a Kubernetes cluster as the files say",
+      mcp_cmd_reconcile },
     { "render", "print what a Kubernetes cluster should have",
       mcp_cmd_render },
     { "session-key", "make a key that seals sessions",

@@ -124,9 +124,11 @@ static void
 observed_read(observed_t *observed, desired_t *desired,
     observed_entry_t *entry, const json_t *object)
 {
+    observed_entry_t        before;
     const json_t           *metadata, *labels, *annotations, *wanted;
     const desired_entry_t  *asked;
 
+    before = *entry;
     metadata = json_object_get(object, "metadata");
     labels = json_object_get(metadata, "labels");
     annotations = json_object_get(metadata, "annotations");
@@ -150,6 +152,13 @@ observed_read(observed_t *observed, desired_t *desired,
         wanted = desired_object(desired, asked);
         entry->matches = wanted && match_object(wanted, object);
     }
+
+    entry->is_changed = strcmp(before.uid, entry->uid) != 0
+                        || strcmp(before.hash, entry->hash) != 0
+                        || before.delete_after != entry->delete_after
+                        || before.is_ours != entry->is_ours
+                        || before.is_deleting != entry->is_deleting
+                        || before.matches != entry->matches;
 }
 
 

@@ -31,6 +31,7 @@ typedef struct {
     bool         is_of_server;
     bool         is_deleting;
     bool         matches;
+    bool         is_changed;        /* by the last that was seen */
 } observed_entry_t;
 
 typedef struct {

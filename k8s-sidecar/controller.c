@@ -1,0 +1,467 @@
+/*
+ * The controller: one loop, one thread.
+ */
+
+#include "controller_parts.h"
+#include "kube_discover.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <time.h>
+#include <unistd.h>
+
+
+#define CONTROLLER_TURN_MS     1000
+#define CONTROLLER_RESYNC_MS   300000
+#define CONTROLLER_DISCOVER_MS 5000
+
+
+static int controller_start(controller_t *controller);
+static void controller_discover(controller_t *controller);
+static void controller_discovered(void *data,
+    const kube_versions_t *versions, const char *error);
+static int controller_watch(controller_t *controller);
+static int controller_loop(controller_t *controller);
+static void controller_turn(controller_t *controller);
+static void controller_wait(controller_t *controller, unsigned wait_ms);
+static void controller_end(controller_t *controller);
+static void controller_view_begin(void *data);
+static void controller_view_object(void *data, json_t *object);
+static void controller_view_gone(void *data, json_t *object);
+static void controller_view_whole(void *data);
+static void controller_view_failed(void *data, const char *error);
+static uint64_t controller_clock_now(void *data);
+static uint64_t controller_clock_random(void *data);
+static void controller_signal(int signo);
+static int controller_findings(mcp_report_t *report);
+
+
+static const kube_watch_handler_t  controller_view_handler = {
+    controller_view_begin,
+    controller_view_object,
+    controller_view_gone,
+    controller_view_whole,
+    controller_view_failed
+};
+
+static volatile sig_atomic_t  controller_stop;
+
+
+int
+controller_run(const controller_options_t *options)
+{
+    int           rc;
+    controller_t  controller;
+
+    memset(&controller, 0, sizeof(controller_t));
+
+    controller.options = options;
+    controller.objects = options->objects;
+    controller.objects.versions = &controller.versions;
+    controller.observed.instance = options->objects.instance;
+    controller.clock.now_ms = controller_clock_now;
+    controller.clock.random = controller_clock_random;
+
+    rc = 1;
+
+    if (controller_start(&controller) == MCP_OK) {
+        rc = controller_loop(&controller);
+    }
+
+    controller_end(&controller);
+
+    return rc;
+}
+
+
+static int
+controller_start(controller_t *controller)
+{
+    int                rc;
+    char               host[128], identity[254];
+    mcp_report_t      *report;
+    struct sigaction   action;
+
+    memset(&action, 0, sizeof(struct sigaction));
+    action.sa_handler = controller_signal;
+
+    (void) sigaction(SIGTERM, &action, NULL);
+    (void) sigaction(SIGINT, &action, NULL);
+
+    action.sa_handler = SIG_IGN;
+    (void) sigaction(SIGPIPE, &action, NULL);
+
+    report = mcp_report_new();
+    if (report == NULL) {
+        return MCP_ERROR;
+    }
+
+    rc = kube_config_load(controller->options->kubeconfig,
+                          controller->options->context, report,
+                          &controller->kube);
+
+    if (controller_findings(report) != 0) {
+        rc = MCP_ERROR;
+    }
+
+    mcp_report_free(report);
+
+    if (rc != MCP_OK) {
+        return MCP_ERROR;
+    }
+
+    controller->http = kube_http_new(controller->kube);
+
+    if (controller->http == NULL) {
+        fprintf(stderr, "mcp-tenant reconcile: there is no memory\n");
+        return MCP_ERROR;
+    }
+
+    (void) gethostname(host, sizeof(host));
+    host[sizeof(host) - 1] = '\0';
+    (void) snprintf(identity, sizeof(identity), "%s_%08x", host,
+                    (unsigned) controller_clock_random(NULL));
+    lease_init(&controller->lease, identity);
+
+    (void) snprintf(controller->lease_name, sizeof(controller->lease_name),
+                    "mcp-tenant-%s", controller->objects.instance);
+    (void) snprintf(controller->lease_namespace,
+                    sizeof(controller->lease_namespace), "%s",
+                    controller->objects.gateway_namespace);
+
+    controller_discover(controller);
+
+    return controller->is_discovered ? controller_watch(controller)
+                                     : MCP_ERROR;
+}
+
+
+static int
+controller_findings(mcp_report_t *report)
+{
+    size_t  i;
+
+    for (i = 0; i < mcp_report_lines(report); i++) {
+        fprintf(stderr, "%s\n", mcp_report_line(report, i, NULL));
+    }
+
+    return mcp_report_errors(report) != 0;
+}
+
+
+/* An API server that is not there yet is waited for, unless --once. */
+static void
+controller_discover(controller_t *controller)
+{
+    uint64_t          due;
+    kube_discover_t  *discover;
+
+    while (!controller_stop && !controller->is_discovered) {
+        controller->is_asked = true;
+        discover = kube_discover_new(controller->http, controller_discovered,
+                                     controller);
+
+        while (discover && controller->is_asked && !controller_stop) {
+            (void) kube_http_turn(controller->http, NULL, 0,
+                                  CONTROLLER_TURN_MS);
+        }
+
+        if (discover == NULL) {
+            controller_discovered(controller, NULL,
+                                  "the request could not be sent");
+        }
+
+        kube_discover_free(discover);
+
+        if (controller->options->once || controller->options->dry_run) {
+            return;
+        }
+
+        due = controller_now(controller) + CONTROLLER_DISCOVER_MS;
+
+        while (!controller->is_discovered && !controller_stop
+               && controller_now(controller) < due)
+        {
+            (void) kube_http_turn(controller->http, NULL, 0, 100);
+        }
+    }
+}
+
+
+static void
+controller_discovered(void *data, const kube_versions_t *versions,
+    const char *error)
+{
+    controller_t  *controller;
+
+    controller = data;
+    controller->is_asked = false;
+
+    if (error == NULL) {
+        controller->versions = *versions;
+        controller->is_discovered = true;
+        return;
+    }
+
+    if (strncmp(controller->lease_error, error,
+                sizeof(controller->lease_error) - 1) != 0)
+    {
+        (void) snprintf(controller->lease_error,
+                        sizeof(controller->lease_error), "%s", error);
+        log_line(LOG_ERROR, "the API server cannot be used", "server",
+                 controller->kube->server, "error", error, NULL);
+    }
+}
+
+
+static int
+controller_watch(controller_t *controller)
+{
+    int                   i;
+    char                  selector[256];
+    kube_watch_options_t  options;
+
+    if (controller_files_load(controller) != MCP_OK) {
+        return MCP_ERROR;
+    }
+
+    (void) snprintf(selector, sizeof(selector), "%s=%s,%s=%s",
+                    OBJECTS_MANAGED_BY, OBJECTS_MANAGER, OBJECTS_INSTANCE,
+                    controller->objects.instance);
+
+    for (i = 0; i < KUBE_MANAGED_KINDS; i++) {
+        memset(&options, 0, sizeof(kube_watch_options_t));
+
+        controller->views[i].controller = controller;
+        controller->views[i].kind = (kube_kind_e) i;
+
+        options.kind = (kube_kind_e) i;
+        options.label_selector = selector;
+        options.resync_ms = CONTROLLER_RESYNC_MS;
+        options.handler = &controller_view_handler;
+        options.data = &controller->views[i];
+
+        controller->views[i].watch = kube_watch_new(controller->http,
+                                                    &controller->versions,
+                                                    &controller->clock,
+                                                    &options);
+        if (controller->views[i].watch == NULL) {
+            fprintf(stderr, "mcp-tenant reconcile: there is no memory\n");
+            return MCP_ERROR;
+        }
+    }
+
+    return MCP_OK;
+}
+
+
+static int
+controller_loop(controller_t *controller)
+{
+    while (!controller_stop && !controller->is_done) {
+        controller_turn(controller);
+
+        if (controller_is_in_sync(controller) != controller->was_in_sync) {
+            controller->was_in_sync = !controller->was_in_sync;
+
+            if (controller->was_in_sync) {
+                log_line(LOG_INFO, "the cluster is as the files say", NULL);
+            }
+        }
+
+        if (controller->was_in_sync && controller->options->once) {
+            break;
+        }
+
+        if (controller->options->once
+            && controller_work_is_stuck(controller))
+        {
+            return 1;
+        }
+    }
+
+    controller_lease_end(controller);
+
+    return controller_stop && controller->options->once ? 1 : 0;
+}
+
+
+static void
+controller_turn(controller_t *controller)
+{
+    int       i;
+    unsigned  wait, wanted;
+
+    wait = CONTROLLER_TURN_MS;
+
+    for (i = 0; i < KUBE_MANAGED_KINDS; i++) {
+        wanted = kube_watch_turn(controller->views[i].watch);
+        wait = wanted < wait ? wanted : wait;
+    }
+
+    controller_files_turn(controller);
+    controller_lease_turn(controller);
+    controller_plan_turn(controller);
+    controller_work_turn(controller);
+
+    if (controller->is_done) {
+        return;
+    }
+
+    controller_wait(controller, controller->is_dirty && wait > 50 ? 50
+                                                                  : wait);
+}
+
+
+static void
+controller_wait(controller_t *controller, unsigned wait_ms)
+{
+    struct pollfd  fds[1];
+
+    fds[0].fd = controller->files ? mcp_watch_fd(controller->files) : -1;
+    fds[0].events = POLLIN;
+    fds[0].revents = 0;
+
+    (void) kube_http_turn(controller->http, fds, 1, wait_ms);
+}
+
+
+static void
+controller_end(controller_t *controller)
+{
+    int  i;
+
+    controller_work_free(controller);
+
+    for (i = 0; i < KUBE_MANAGED_KINDS; i++) {
+        kube_watch_free(controller->views[i].watch);
+    }
+
+    kube_http_free(controller->http);
+    kube_config_free(controller->kube);
+    desired_clear(&controller->desired);
+    observed_clear(&controller->observed);
+    mcp_watch_free(controller->files);
+    mcp_config_free(controller->config);
+}
+
+
+static void
+controller_view_begin(void *data)
+{
+    controller_view_t  *view;
+
+    view = data;
+
+    observed_list_begin(&view->controller->observed, view->kind);
+}
+
+
+static void
+controller_view_object(void *data, json_t *object)
+{
+    controller_view_t       *view;
+    const observed_entry_t  *entry;
+
+    view = data;
+    entry = observed_see(&view->controller->observed,
+                         &view->controller->desired, view->kind, object,
+                         false);
+
+    if (entry && entry->is_changed) {
+        view->controller->is_dirty = true;
+    }
+}
+
+
+static void
+controller_view_gone(void *data, json_t *object)
+{
+    json_t             *metadata;
+    const char         *name, *namespace;
+    controller_view_t  *view;
+
+    view = data;
+    metadata = json_object_get(object, "metadata");
+    name = json_string_value(json_object_get(metadata, "name"));
+    namespace = json_string_value(json_object_get(metadata, "namespace"));
+
+    if (name) {
+        observed_forget(&view->controller->observed, view->kind,
+                        namespace ? namespace : "", name);
+        view->controller->is_dirty = true;
+    }
+}
+
+
+static void
+controller_view_whole(void *data)
+{
+    controller_view_t  *view;
+
+    view = data;
+
+    observed_list_end(&view->controller->observed, view->kind);
+    view->controller->is_dirty = true;
+}
+
+
+static void
+controller_view_failed(void *data, const char *error)
+{
+    controller_view_t  *view;
+
+    view = data;
+
+    log_line(error ? LOG_WARN : LOG_INFO,
+             error ? "a kind cannot be watched" : "a kind is watched again",
+             "kind", kube_kinds[view->kind].kind, "error", error, NULL);
+}
+
+
+uint64_t
+controller_now(const controller_t *controller)
+{
+    return controller->clock.now_ms(controller->clock.data);
+}
+
+
+/* data: none */
+static uint64_t
+controller_clock_now(void *data)
+{
+    struct timespec  now;
+
+    (void) data;
+    (void) clock_gettime(CLOCK_MONOTONIC, &now);
+
+    return (uint64_t) now.tv_sec * 1000 + (uint64_t) now.tv_nsec / 1000000;
+}
+
+
+static uint64_t
+controller_clock_random(void *data)
+{
+    uint64_t  number;
+
+    (void) data;
+
+    if (getrandom(&number, sizeof(number), 0) != sizeof(number)) {
+        number = controller_clock_now(NULL) * UINT64_C(0x9e3779b97f4a7c15);
+    }
+
+    return number;
+}
+
+
+static void
+controller_signal(int signo)
+{
+    (void) signo;
+
+    controller_stop = 1;
+}
