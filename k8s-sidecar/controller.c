@@ -34,6 +34,7 @@ static void controller_view_object(void *data, json_t *object);
 static void controller_view_gone(void *data, json_t *object);
 static void controller_view_whole(void *data);
 static void controller_view_failed(void *data, const char *error);
+static void controller_view_odd(void *data, const char *what);
 static uint64_t controller_clock_now(void *data);
 static uint64_t controller_clock_random(void *data);
 static void controller_signal(int signo);
@@ -45,7 +46,8 @@ static const kube_watch_handler_t  controller_view_handler = {
     controller_view_object,
     controller_view_gone,
     controller_view_whole,
-    controller_view_failed
+    controller_view_failed,
+    controller_view_odd
 };
 
 static volatile sig_atomic_t  controller_stop;
@@ -420,6 +422,18 @@ controller_view_failed(void *data, const char *error)
     log_line(error ? LOG_WARN : LOG_INFO,
              error ? "a kind cannot be watched" : "a kind is watched again",
              "kind", kube_kinds[view->kind].kind, "error", error, NULL);
+}
+
+
+static void
+controller_view_odd(void *data, const char *what)
+{
+    controller_view_t  *view;
+
+    view = data;
+
+    log_line(LOG_WARN, "the API server sent something unknown", "kind",
+             kube_kinds[view->kind].kind, "what", what, NULL);
 }
 
 

@@ -9,6 +9,8 @@
 #include <string.h>
 
 
+static bool match_members(const json_t *desired, const json_t *observed,
+    bool is_whole);
 static bool match_value(const char *key, const json_t *desired,
     const json_t *observed);
 static bool match_list(const json_t *desired, const json_t *observed);
@@ -20,6 +22,13 @@ static bool match_amount(const json_t *value, double *ret_amount);
 bool
 match_object(const json_t *desired, const json_t *observed)
 {
+    return match_members(desired, observed, true);
+}
+
+
+static bool
+match_members(const json_t *desired, const json_t *observed, bool is_whole)
+{
     json_t      *value, *found;
     const char  *key;
 
@@ -28,6 +37,13 @@ match_object(const json_t *desired, const json_t *observed)
     }
 
     json_object_foreach((json_t *) desired, key, value) {
+
+        if (is_whole
+            && (strcmp(key, "kind") == 0 || strcmp(key, "apiVersion") == 0))
+        {
+            continue;
+        }
+
         found = json_object_get(observed, key);
 
         if (found == NULL ? !match_is_nothing(value)
@@ -47,7 +63,7 @@ match_value(const char *key, const json_t *desired, const json_t *observed)
     double  one, other;
 
     if (json_is_object(desired)) {
-        return match_object(desired, observed);
+        return match_members(desired, observed, false);
     }
 
     if (json_is_array(desired)) {
