@@ -50,6 +50,7 @@ struct kube_call_s {
     const char          *failure;       /* why a callback ended it */
     uint64_t             heard_ms;
     unsigned             idle_timeout_ms;
+    bool                 began;         /* with a 2xx */
     bool                 added;
     bool                 cancelled;
     char                 error[CURL_ERROR_SIZE];
@@ -92,6 +93,7 @@ static int kube_http_socket(void *data, curl_socket_t fd,
 static size_t kube_http_header(char *line, size_t size, size_t n,
     void *data);
 static size_t kube_http_body(char *bytes, size_t size, size_t n, void *data);
+static bool kube_http_give(kube_call_t *call, const char *bytes, size_t len);
 static size_t kube_http_keep(kube_call_t *call, const char *bytes,
     size_t len);
 static int kube_http_go(kube_http_t *http);
@@ -480,43 +482,63 @@ kube_http_header(char *line, size_t size, size_t n, void *data)
 {
     kube_call_t  *call;
 
-    (void) line;
-
     call = data;
     call->heard_ms = kube_http_now_ms();
 
-    return size * n;
+    /* the empty line: a watch may have nothing to say for a long time */
+
+    if (line[0] != '\r' && line[0] != '\n') {
+        return size * n;
+    }
+
+    return kube_http_give(call, "", 0) ? size * n : 0;
 }
 
 
 static size_t
 kube_http_body(char *bytes, size_t size, size_t n, void *data)
 {
-    long          status;
     kube_call_t  *call;
 
     call = data;
     call->heard_ms = kube_http_now_ms();
 
+    if (call->piece == NULL || !call->began) {
+        return kube_http_keep(call, bytes, size * n);
+    }
+
+    return kube_http_give(call, bytes, size * n) ? size * n : 0;
+}
+
+
+/* Returns whether to go on. */
+static bool
+kube_http_give(kube_call_t *call, const char *bytes, size_t len)
+{
+    long  status;
+
     if (call->cancelled) {
-        return 0;
+        return false;
     }
 
     status = 0;
     (void) curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
 
-    if (call->piece == NULL || status < 200 || status > 299) {
-        return kube_http_keep(call, bytes, size * n);
+    if (call->piece == NULL || status < 200 || status > 299
+        || (len == 0 && call->began))
+    {
+        return true;
     }
 
+    call->began = true;
     call->http->called_back = true;
 
-    if (!call->piece(call->data, bytes, size * n)) {
+    if (!call->piece(call->data, bytes, len)) {
         call->failure = "the answer was given up";
-        return 0;
+        return false;
     }
 
-    return size * n;
+    return true;
 }
 
 

@@ -56,7 +56,10 @@ typedef struct {
 
 typedef void (*kube_http_reply_pt)(void *data, const kube_reply_t *reply);
 
-/* A piece of a 2xx answer; false ends the call with an error (status 0). */
+/*
+ * A piece of a 2xx answer; first, once, one of 0 bytes: the answer began.
+ * False ends the call with an error (status 0).
+ */
 typedef bool (*kube_http_piece_pt)(void *data, const char *piece, size_t len);
 
 
