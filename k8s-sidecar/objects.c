@@ -41,7 +41,7 @@ objects_option(objects_options_t *options, const char *command, int option,
     unsigned long   port;
 
     text.data = value;
-    text.len = strlen(value);
+    text.len = value ? strlen(value) : 0;
 
     if (option == OBJECTS_OPTION_INSTANCE || option == OBJECTS_OPTION_GATEWAY)
     {

@@ -4,14 +4,14 @@
  * have them.
  */
 
-#include "image_case.h"
 #include "plan.h"
 #include "tap.h"
 
 #include <stdlib.h>
 
 
-#define NOW  1000000
+#define NOW      1000000
+#define S(text)  { sizeof(text) - 1, text }
 
 
 static mcp_kubernetes_t  search_pods = {
@@ -260,13 +260,13 @@ test_dropped_tenant(void)
     json_t  *object;
 
     start();
+    object = copy(KUBE_NAMESPACE, "", "mcp-b");
     how.prune = true;
     config.ntenants = 1;
     reload();
     plan_is("announce Namespace mcp-b\n",
             "a namespace is announced first, and keeps its walls");
 
-    object = copy(KUBE_NAMESPACE, "", "mcp-b");
     (void) json_object_set_new(json_object_get(json_object_get(object,
                                                                "metadata"),
                                                "annotations"),
