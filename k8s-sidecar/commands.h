@@ -14,6 +14,7 @@ int mcp_cmd_check(int argc, char **argv);
 int mcp_cmd_keygen(int argc, char **argv);
 int mcp_cmd_reconcile(int argc, char **argv);
 int mcp_cmd_render(int argc, char **argv);
+int mcp_cmd_status(int argc, char **argv);
 int mcp_cmd_session_key(int argc, char **argv);
 
 

@@ -309,6 +309,7 @@ controller_turn(controller_t *controller)
     controller_lease_turn(controller);
     controller_plan_turn(controller);
     controller_work_turn(controller);
+    controller_status_turn(controller);
 
     if (controller->is_done) {
         return;
@@ -338,6 +339,7 @@ controller_end(controller_t *controller)
     int  i;
 
     controller_work_free(controller);
+    controller_status_free(controller);
 
     for (i = 0; i < KUBE_MANAGED_KINDS; i++) {
         kube_watch_free(controller->views[i].watch);

@@ -35,7 +35,9 @@ typedef struct {
 /*
  * The work on one namespace: one call at a time, in order.  attempts: failures
  * without a success between; is_merged: the task was applied, did not hold, and
- * is sent as a patch that replaces lists; error: as it was last logged.
+ * is sent as a patch that replaces lists; error: as it was last logged, empty
+ * when there is none; told: the error of the last Event; since: Unix seconds of
+ * its last change.
  */
 typedef struct {
     controller_t       *controller;
@@ -48,6 +50,8 @@ typedef struct {
     uint64_t            retry_ms;
     bool                is_merged;
     char                error[CONTROLLER_ERROR_LEN];
+    char                told[CONTROLLER_ERROR_LEN];
+    int64_t             since;
 } controller_place_t;
 
 typedef struct {
@@ -81,6 +85,9 @@ struct controller_s {
     uint64_t                     files_due_ms;
     uint64_t                     plan_due_ms;
     uint64_t                     plan_gather_ms;
+    uint64_t                     status_due_ms;
+    kube_call_t                 *status_call;
+    char                        *status_text;
     uint64_t                     writes;
     size_t                       kept;
     size_t                       ntodo;
@@ -125,6 +132,10 @@ bool controller_work_is_stuck(const controller_t *controller);
 /* Drops what was to be done; what is under way may have been done. */
 void controller_work_stop(controller_t *controller);
 void controller_work_free(controller_t *controller);
+
+/* controller_status.c: what people and "mcp-tenant status" see. */
+void controller_status_turn(controller_t *controller);
+void controller_status_free(controller_t *controller);
 
 /* controller_lease.c */
 void controller_lease_turn(controller_t *controller);

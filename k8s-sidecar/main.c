@@ -37,6 +37,8 @@ static const command_t  commands[] = {
       mcp_cmd_render },
     { "session-key", "make a key that seals sessions",
       mcp_cmd_session_key },
+    { "status", "print the state of every tenant in a cluster",
+      mcp_cmd_status },
     { NULL, NULL, NULL }
 };
 

@@ -13,9 +13,9 @@
 /*
  * Whether observed has all that desired says: every key with the same value,
  * lists of the same length.  Kind and apiVersion of the whole, which a list
- * leaves out, are not looked at.  What the API server adds does not matter; amounts
- * of cpu, memory and the like are equal when they are as much; what is empty
- * or false may be missing.
+ * leaves out, are not looked at.  What the API server adds does not matter;
+ * amounts of cpu, memory and the like are equal when they are as much; what
+ * is empty or false may be missing.
  */
 bool match_object(const json_t *desired, const json_t *observed);
 

@@ -33,6 +33,7 @@ static bool observed_is_ours(const observed_t *observed,
     const json_t *labels, const json_t *annotations);
 static void observed_copy(char *to, size_t size, const json_t *value);
 static int64_t observed_time(const json_t *value);
+static int observed_number(const json_t *object, const char *name);
 static void observed_remove(observed_t *observed, observed_entry_t *entry);
 static void observed_free_entry(void *entry);
 static void observed_visit(const void *node, VISIT which, void *data);
@@ -145,6 +146,10 @@ observed_read(observed_t *observed, desired_t *desired,
     entry->delete_after = observed_time(json_object_get(annotations,
                                                      OBSERVED_DELETE_AFTER));
     entry->matches = false;
+    entry->replicas = observed_number(json_object_get(object, "spec"),
+                                      "replicas");
+    entry->ready = observed_number(json_object_get(object, "status"),
+                                   "readyReplicas");
 
     asked = desired_find(desired, entry->kind, entry->namespace, entry->name);
 
@@ -158,7 +163,9 @@ observed_read(observed_t *observed, desired_t *desired,
                         || before.delete_after != entry->delete_after
                         || before.is_ours != entry->is_ours
                         || before.is_deleting != entry->is_deleting
-                        || before.matches != entry->matches;
+                        || before.matches != entry->matches
+                        || before.ready != entry->ready
+                        || before.replicas != entry->replicas;
 }
 
 
@@ -214,6 +221,13 @@ observed_time(const json_t *value)
     end = strptime(text, "%Y-%m-%dT%H:%M:%SZ", &tm);
 
     return end && *end == '\0' ? (int64_t) timegm(&tm) : 0;
+}
+
+
+static int
+observed_number(const json_t *object, const char *name)
+{
+    return (int) json_integer_value(json_object_get(object, name));
 }
 
 

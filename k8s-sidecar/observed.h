@@ -13,6 +13,7 @@
 
 
 /*
+ * replicas, ready: of a Deployment, as its status says.
  * matches: of what its own hash stands for, compared when it was seen.
  * awaited: the resourceVersion of our last write, until the watch has it, or a
  * list that began after it (awaited_list).
@@ -24,6 +25,8 @@ typedef struct {
     char        *awaited;
     char         uid[40];
     char         hash[OBJECTS_HASH_LEN + 1];
+    int          replicas;
+    int          ready;
     int64_t      delete_after;      /* Unix seconds, 0: not announced */
     unsigned     list;
     unsigned     awaited_list;
