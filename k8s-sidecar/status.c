@@ -186,9 +186,10 @@ status_print(FILE *out, const json_t *status)
 static void
 status_print_tenant(FILE *out, const json_t *tenant)
 {
-    char     count[32];
-    size_t   i, ready;
-    json_t  *servers, *server;
+    char         count[32];
+    size_t       i, ready;
+    json_t      *servers, *server;
+    const char  *since;
 
     ready = 0;
     servers = json_object_get(tenant, "servers");
@@ -200,11 +201,12 @@ status_print_tenant(FILE *out, const json_t *tenant)
     (void) snprintf(count, sizeof(count), "%zu/%zu", ready,
                     json_array_size(servers));
 
+    since = status_text(tenant, "since");
+
     fprintf(out, "%-20s %-24s %-12s %-8s %-20s %s\n",
             status_text(tenant, "id"), status_text(tenant, "namespace"),
-            status_text(tenant, "state"), count,
-            status_text(tenant, "since")[0] ? status_text(tenant, "since")
-                                            : "-", status_text(tenant, "message"));
+            status_text(tenant, "state"), count, since[0] ? since : "-",
+            status_text(tenant, "message"));
 }
 
 
