@@ -5,6 +5,7 @@
 #include "yaml_out.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -17,9 +18,11 @@ static void yaml_out_value(FILE *out, const json_t *value, int indent,
     bool in_list);
 static void yaml_out_object(FILE *out, const json_t *object, int indent,
     bool in_list);
-static void yaml_out_list(FILE *out, const json_t *list, int indent);
+static void yaml_out_list(FILE *out, const json_t *list, int indent,
+    bool in_list);
 static void yaml_out_scalar(FILE *out, const json_t *value);
 static void yaml_out_text(FILE *out, const json_t *value);
+static void yaml_out_quoted(FILE *out, const char *text);
 static bool yaml_out_is_plain(const char *text);
 
 
@@ -39,7 +42,7 @@ yaml_out_value(FILE *out, const json_t *value, int indent, bool in_list)
         yaml_out_object(out, value, indent, in_list);
 
     } else if (json_is_array(value) && json_array_size(value)) {
-        yaml_out_list(out, value, indent);
+        yaml_out_list(out, value, indent, in_list);
 
     } else {
         fprintf(out, in_list ? "" : " ");
@@ -77,18 +80,25 @@ yaml_out_object(FILE *out, const json_t *object, int indent, bool in_list)
 
 
 static void
-yaml_out_list(FILE *out, const json_t *list, int indent)
+yaml_out_list(FILE *out, const json_t *list, int indent, bool in_list)
 {
+    bool     first;
     size_t   i;
     json_t  *value;
 
-    fputc('\n', out);
+    first = in_list;
 
     /* Items stand below their key, as kubectl prints them. */
-    indent -= YAML_OUT_INDENT;
+
+    if (!in_list) {
+        fputc('\n', out);
+        indent -= YAML_OUT_INDENT;
+    }
 
     json_array_foreach(list, i, value) {
-        fprintf(out, "%*s- ", indent, "");
+        fprintf(out, "%*s- ", first ? 0 : indent, "");
+        first = false;
+
         yaml_out_value(out, value, indent + YAML_OUT_INDENT, true);
     }
 }
@@ -113,18 +123,57 @@ yaml_out_scalar(FILE *out, const json_t *value)
 static void
 yaml_out_text(FILE *out, const json_t *value)
 {
-    char  *text;
+    const char  *text;
 
-    if (yaml_out_is_plain(json_string_value(value))) {
-        fputs(json_string_value(value), out);
-        return;
+    text = json_string_value(value);
+
+    if (yaml_out_is_plain(text)) {
+        fputs(text, out);
+
+    } else {
+        yaml_out_quoted(out, text);
+    }
+}
+
+
+/*
+ * YAML 1.2.2, 5.7: escaped is what YAML does not print, or takes for the end
+ * of a line.  jansson lets only UTF-8 in.
+ */
+static void
+yaml_out_quoted(FILE *out, const char *text)
+{
+    int                    n;
+    uint32_t               c;
+    const unsigned char   *p;
+
+    fputc('"', out);
+
+    for (p = (const unsigned char *) text; *p; p += n) {
+        n = *p < 0x80 ? 1 : *p < 0xe0 ? 2 : *p < 0xf0 ? 3 : 4;
+        c = n == 2 ? (*p & 0x1fu) << 6 | (p[1] & 0x3fu)
+            : n == 3 ? (*p & 0x0fu) << 12 | (p[1] & 0x3fu) << 6
+                       | (p[2] & 0x3fu)
+            : *p;
+
+        if (c == '"' || c == '\\') {
+            fprintf(out, "\\%c", (int) c);
+
+        } else if (c == '\n') {
+            fputs("\\n", out);
+
+        } else if (n < 4
+                   && (c < 0x20 || (c >= 0x7f && c < 0xa0) || c == 0x2028
+                       || c == 0x2029 || c == 0xfeff || c >= 0xfffe))
+        {
+            fprintf(out, "\\u%04x", (unsigned) c);
+
+        } else {
+            fwrite(p, 1, (size_t) n, out);
+        }
     }
 
-    /* JSON's text is YAML's in double quotes. */
-
-    text = json_dumps(value, JSON_ENCODE_ANY | JSON_ENSURE_ASCII);
-    fputs(text ? text : "\"\"", out);
-    free(text);
+    fputc('"', out);
 }
 
 
