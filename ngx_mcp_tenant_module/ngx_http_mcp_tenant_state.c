@@ -7,6 +7,7 @@
  */
 
 #include "ngx_http_mcp_tenant_module.h"
+#include "core/mcp_file.h"
 
 #include <sys/file.h>
 
@@ -175,7 +176,9 @@ ngx_http_mcp_tenant_state_write(ngx_http_mcp_tenant_main_conf_t *mtmcf,
 
     ngx_http_mcp_tenant_state_path(mtmcf, "tenants.img", path);
 
-    if (mcp_image_write((char *) path, block, size) != MCP_OK) {
+    if (mcp_file_write((char *) path, block, size, S_IRUSR | S_IWUSR)
+        != MCP_OK)
+    {
         ngx_log_error(level, log, ngx_errno,
                       "\"%s\" cannot be written; what was loaded before goes "
                       "on", path);

@@ -1,6 +1,7 @@
 /*
  * Reads a file whole, and only a regular one: a FIFO or a device that someone
- * put in its place neither blocks the reader nor is read.
+ * put in its place neither blocks the reader nor is read.  Writes one so that
+ * it is never seen in part.
  */
 
 #ifndef _MCP_FILE_H_INCLUDED_
@@ -8,6 +9,8 @@
 
 
 #include "mcp_base.h"
+
+#include <sys/types.h>
 
 
 #define MCP_FILE_WHY_LEN  128
@@ -41,6 +44,13 @@ void mcp_file_free(mcp_file_t *file);
  * there is none.
  */
 uint64_t mcp_file_stamp(const char *path);
+
+/*
+ * Writes path by way of path.tmp, fsync() and rename(); mode is what the file
+ * has, whatever the umask.  MCP_ERROR leaves errno, and path as it was.
+ */
+int mcp_file_write(const char *path, const void *data, size_t size,
+    mode_t mode);
 
 
 #endif /* _MCP_FILE_H_INCLUDED_ */

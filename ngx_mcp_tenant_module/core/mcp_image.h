@@ -200,12 +200,6 @@ const mcp_image_t *mcp_image_open(const void *block, size_t size,
     const char **reterr_text);
 
 /*
- * Writes path by way of path.tmp (mode 0600), fsync() and rename().
- * MCP_ERROR leaves errno, and path as it was.
- */
-int mcp_image_write(const char *path, const void *block, size_t size);
-
-/*
  * Maps the file read-only.  On success *ret_size is what munmap() needs.
  * NULL with *reterr_text, and errno when the system refused.
  */

@@ -8,7 +8,7 @@
 #endif
 
 #include "mcp_crash.c"
-#include "mcp_image_write.c"
+#include "mcp_file_write.c"
 
 #include "image_fixture.h"
 
@@ -69,6 +69,7 @@ main(void)
 static void
 test_round_trip(void)
 {
+    mode_t              mask;
     size_t              size;
     const char         *error;
     struct stat         st;
@@ -76,7 +77,7 @@ test_round_trip(void)
 
     make(1);
 
-    is_int(mcp_image_write(path, built, built_size), MCP_OK, "written");
+    is_int(mcp_file_write(path, built, built_size, 0600), MCP_OK, "written");
     is_int(stat(path, &st), 0, "the file is there");
     is_int(st.st_mode & 07777, 0600, "only its owner may read it");
     is_int(access(tmp, F_OK), -1, "the temporary one is gone");
@@ -89,6 +90,15 @@ test_round_trip(void)
     if (image) {
         (void) munmap((void *) image, size);
     }
+
+    mask = umask(0077);
+
+    is_int(mcp_file_write(path, built, built_size, 0644), MCP_OK,
+           "written for all");
+    is_int(stat(path, &st), 0, "it is there");
+    is_int(st.st_mode & 07777, 0644, "all may read it, whatever the umask");
+
+    (void) umask(mask);
 }
 
 
@@ -107,7 +117,8 @@ test_replaced(void)
     put(victim, "precious", 8);
     is_int(symlink(victim, tmp), 0, "a link stands for the temporary file");
 
-    is_int(mcp_image_write(path, built, built_size), MCP_OK, "written over");
+    is_int(mcp_file_write(path, built, built_size, 0600), MCP_OK,
+           "written over");
     ok(is_on_disk(2), "the new one is there");
     ok(old && mcp_image_generation(old) == 1, "the old mapping stays");
 
@@ -174,7 +185,7 @@ test_failures(void)
     make(3);
 
     (void) snprintf(missing, sizeof(missing), "%s/missing/x.img", folder);
-    is_int(mcp_image_write(missing, built, built_size), MCP_ERROR,
+    is_int(mcp_file_write(missing, built, built_size, 0600), MCP_ERROR,
            "no such folder");
     is_int(errno, ENOENT, "and errno says so");
 
@@ -186,7 +197,8 @@ test_failures(void)
     small.rlim_cur = built_size / 2;
     (void) setrlimit(RLIMIT_FSIZE, &small);
 
-    is_int(mcp_image_write(path, built, built_size), MCP_ERROR, "no room");
+    is_int(mcp_file_write(path, built, built_size, 0600), MCP_ERROR,
+           "no room");
     is_int(errno, EFBIG, "and errno says so");
 
     (void) setrlimit(RLIMIT_FSIZE, &limit);
@@ -195,15 +207,16 @@ test_failures(void)
     is_int(access(tmp, F_OK), -1, "without the temporary file");
 
     (void) mkdir(tmp, 0700);
-    is_int(mcp_image_write(path, built, built_size), MCP_ERROR,
+    is_int(mcp_file_write(path, built, built_size, 0600), MCP_ERROR,
            "a folder in place of the temporary file");
     ok(is_on_disk(2), "the old image stays");
     (void) rmdir(tmp);
 
     mcp_alloc_fail_at(0);
-    is_int(mcp_image_write(path, built, built_size), MCP_ERROR, "no memory");
+    is_int(mcp_file_write(path, built, built_size, 0600), MCP_ERROR,
+           "no memory");
     mcp_alloc_fail_at(1);
-    is_int(mcp_image_write(path, built, built_size), MCP_ERROR,
+    is_int(mcp_file_write(path, built, built_size, 0600), MCP_ERROR,
            "no memory later");
     is_int(errno, ENOMEM, "and errno says so");
     mcp_alloc_fail_at(-1);
@@ -212,13 +225,13 @@ test_failures(void)
 
     (void) unlink(path);
     (void) mkdir(path, 0700);
-    is_int(mcp_image_write(path, built, built_size), MCP_ERROR,
+    is_int(mcp_file_write(path, built, built_size, 0600), MCP_ERROR,
            "a folder in place of the image");
     is_int(access(tmp, F_OK), -1, "no temporary file stays");
     (void) rmdir(path);
 
     is_int(chdir(folder), 0, "in its folder");
-    is_int(mcp_image_write("tenants.img", built, built_size), MCP_OK,
+    is_int(mcp_file_write("tenants.img", built, built_size, 0600), MCP_OK,
            "a path without a folder");
     ok(is_on_disk(3), "is the file there");
 }
@@ -234,13 +247,13 @@ test_killed(void)
         const char  *name;
         bool         replaced;
     } points[] = {
-        { "image-begun",    false },
-        { "image-unlinked", false },
-        { "image-created",  false },
-        { "image-written",  false },
-        { "image-synced",   false },
-        { "image-renamed",  true },
-        { "image-kept",     true }
+        { "file-begun",     false },
+        { "file-unlinked",  false },
+        { "file-created",   false },
+        { "file-written",   false },
+        { "file-synced",    false },
+        { "file-renamed",   true },
+        { "file-kept",      true }
     };
 
     generation = 3;
@@ -256,7 +269,7 @@ test_killed(void)
 
         generation++;
         make(generation);
-        is_int(mcp_image_write(path, built, built_size), MCP_OK,
+        is_int(mcp_file_write(path, built, built_size, 0600), MCP_OK,
                "the next one is written");
         ok(is_on_disk(generation), "and is there");
     }
@@ -275,7 +288,7 @@ is_killed_at(const char *name)
 
     if (pid == 0) {
         mcp_crash_at(name, 1);
-        (void) mcp_image_write(path, built, built_size);
+        (void) mcp_file_write(path, built, built_size, 0600);
         _exit(0);
     }
 

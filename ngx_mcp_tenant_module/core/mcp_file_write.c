@@ -1,10 +1,10 @@
 /*
- * Writing an image so that a reader sees the old file or the new one, whole,
+ * Writing a file so that a reader sees the old one or the new one, whole,
  * whatever happens in between.
  */
 
 #include "mcp_crash.h"
-#include "mcp_image.h"
+#include "mcp_file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -15,19 +15,19 @@
 #include <unistd.h>
 
 
-#define MCP_IMAGE_TMP_SUFFIX  ".tmp"
+#define MCP_FILE_TMP_SUFFIX  ".tmp"
 
 
-static int mcp_image_replace(const char *path, const char *tmp,
-    const void *block, size_t size);
-static int mcp_image_write_file(const char *path, const void *block,
-    size_t size);
-static int mcp_image_write_all(int fd, const void *block, size_t size);
-static int mcp_image_open_folder(const char *path);
+static int mcp_file_replace(const char *path, const char *tmp,
+    const void *data, size_t size, mode_t mode);
+static int mcp_file_write_tmp(const char *path, const void *data,
+    size_t size, mode_t mode);
+static int mcp_file_write_all(int fd, const void *data, size_t size);
+static int mcp_file_open_folder(const char *path);
 
 
 int
-mcp_image_write(const char *path, const void *block, size_t size)
+mcp_file_write(const char *path, const void *data, size_t size, mode_t mode)
 {
     int      rc, err;
     char    *tmp;
@@ -35,16 +35,16 @@ mcp_image_write(const char *path, const void *block, size_t size)
 
     len = strlen(path);
 
-    tmp = mcp_alloc(len + sizeof(MCP_IMAGE_TMP_SUFFIX));
+    tmp = mcp_alloc(len + sizeof(MCP_FILE_TMP_SUFFIX));
     if (tmp == NULL) {
         errno = ENOMEM;
         return MCP_ERROR;
     }
 
     memcpy(tmp, path, len);
-    memcpy(tmp + len, MCP_IMAGE_TMP_SUFFIX, sizeof(MCP_IMAGE_TMP_SUFFIX));
+    memcpy(tmp + len, MCP_FILE_TMP_SUFFIX, sizeof(MCP_FILE_TMP_SUFFIX));
 
-    rc = mcp_image_replace(path, tmp, block, size);
+    rc = mcp_file_replace(path, tmp, data, size, mode);
 
     err = errno;
     free(tmp);
@@ -55,19 +55,19 @@ mcp_image_write(const char *path, const void *block, size_t size)
 
 
 static int
-mcp_image_replace(const char *path, const char *tmp, const void *block,
-    size_t size)
+mcp_file_replace(const char *path, const char *tmp, const void *data,
+    size_t size, mode_t mode)
 {
     int  rc, err, folder;
 
     /* opened first: nothing may fail once path is replaced */
 
-    folder = mcp_image_open_folder(path);
+    folder = mcp_file_open_folder(path);
     if (folder == -1) {
         return MCP_ERROR;
     }
 
-    rc = mcp_image_write_file(tmp, block, size);
+    rc = mcp_file_write_tmp(tmp, data, size, mode);
 
     if (rc == MCP_OK && rename(tmp, path) == -1) {
         err = errno;
@@ -79,9 +79,9 @@ mcp_image_replace(const char *path, const char *tmp, const void *block,
     err = errno;
 
     if (rc == MCP_OK) {
-        mcp_crash_point("image-renamed");
+        mcp_crash_point("file-renamed");
         (void) fsync(folder);
-        mcp_crash_point("image-kept");
+        mcp_crash_point("file-kept");
     }
 
     (void) close(folder);
@@ -92,7 +92,7 @@ mcp_image_replace(const char *path, const char *tmp, const void *block,
 
 
 static int
-mcp_image_open_folder(const char *path)
+mcp_file_open_folder(const char *path)
 {
     int          fd, err;
     char        *folder;
@@ -127,31 +127,36 @@ mcp_image_open_folder(const char *path)
 
 
 static int
-mcp_image_write_file(const char *path, const void *block, size_t size)
+mcp_file_write_tmp(const char *path, const void *data, size_t size,
+    mode_t mode)
 {
     int  fd, err;
 
     /* what an earlier attempt left, or somebody put there */
 
-    mcp_crash_point("image-begun");
+    mcp_crash_point("file-begun");
 
     if (unlink(path) == -1 && errno != ENOENT) {
         return MCP_ERROR;
     }
 
-    mcp_crash_point("image-unlinked");
+    mcp_crash_point("file-unlinked");
 
     fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
-              S_IRUSR | S_IWUSR);
+              mode);
     if (fd == -1) {
         return MCP_ERROR;
     }
 
-    mcp_crash_point("image-created");
+    mcp_crash_point("file-created");
 
-    if (mcp_image_write_all(fd, block, size) == MCP_OK && fsync(fd) == 0) {
+    /* whatever the umask is */
 
-        mcp_crash_point("image-synced");
+    if (fchmod(fd, mode) == 0
+        && mcp_file_write_all(fd, data, size) == MCP_OK && fsync(fd) == 0)
+    {
+
+        mcp_crash_point("file-synced");
 
         /* Linux closes the descriptor even when it reports EINTR */
 
@@ -174,12 +179,12 @@ mcp_image_write_file(const char *path, const void *block, size_t size)
 
 
 static int
-mcp_image_write_all(int fd, const void *block, size_t size)
+mcp_file_write_all(int fd, const void *data, size_t size)
 {
     ssize_t      n;
     const char  *p;
 
-    p = block;
+    p = data;
 
     while (size > 0) {
 
@@ -193,7 +198,7 @@ mcp_image_write_all(int fd, const void *block, size_t size)
             return MCP_ERROR;
         }
 
-        mcp_crash_point("image-written");
+        mcp_crash_point("file-written");
 
         p += n;
         size -= (size_t) n;
