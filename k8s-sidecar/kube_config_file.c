@@ -5,7 +5,6 @@
  */
 
 #include "kube_config_file.h"
-#include "mcp_base64.h"
 #include "mcp_field.h"
 #include "mcp_text.h"
 
@@ -65,7 +64,6 @@ static char *kube_config_file(kube_config_reading_t *reading,
     const mcp_yaml_node_t *node, const char *name);
 static char *kube_config_pem(kube_config_reading_t *reading,
     const mcp_yaml_node_t *node, const char *name);
-static size_t kube_config_base64(const mcp_str_t *text, char *buf);
 static char *kube_config_copy(kube_config_reading_t *reading,
     const mcp_yaml_node_t *node, const char *text, size_t len);
 static void kube_config_error(kube_config_reading_t *reading,
@@ -537,55 +535,6 @@ kube_config_pem(kube_config_reading_t *reading, const mcp_yaml_node_t *node,
     }
 
     return pem;
-}
-
-
-/*
- * Standard base64, with white space anywhere.  buf has room for the text and
- * a NUL.  Returns the length of what was encoded, 0 when it was not.
- */
-static size_t
-kube_config_base64(const mcp_str_t *text, char *buf)
-{
-    char    c;
-    size_t  i, len, padding;
-
-    len = 0;
-    padding = 0;
-
-    for (i = 0; i < text->len; i++) {
-        c = text->data[i];
-
-        if (strchr(" \t\r\n", c)) {
-            continue;
-        }
-
-        if (c == '=') {
-            padding++;
-            continue;
-        }
-
-        /* "-" and "_" are of the other alphabet, "=" is last */
-
-        if (padding || c == '-' || c == '_') {
-            return 0;
-        }
-
-        buf[len++] = (char) (c == '+' ? '-' : c == '/' ? '_' : c);
-    }
-
-    /* the bytes are fewer than the characters: decoding in place is safe */
-
-    if (padding > 2 || (padding && (len + padding) % 4)
-        || mcp_base64_decode(buf, len, (unsigned char *) buf) != MCP_OK)
-    {
-        return 0;
-    }
-
-    len = mcp_base64_decoded_len(len);
-    buf[len] = '\0';
-
-    return len;
 }
 
 
