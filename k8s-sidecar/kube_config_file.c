@@ -58,6 +58,8 @@ static const mcp_yaml_node_t *kube_config_entry(
 static const mcp_yaml_node_t *kube_config_scalar(
     kube_config_reading_t *reading, const mcp_yaml_node_t *node,
     const char *name);
+static void kube_config_lacks(kube_config_reading_t *reading,
+    const mcp_yaml_node_t *node, const char *name, const char *expected);
 static char *kube_config_text(kube_config_reading_t *reading,
     const mcp_yaml_node_t *node, const char *name);
 static char *kube_config_file(kube_config_reading_t *reading,
@@ -204,8 +206,7 @@ kube_config_context(kube_config_reading_t *reading,
         }
 
     } else {
-        kube_config_error(reading, node, "found a context without "
-                          "\"cluster:\", expected the name of one");
+        kube_config_lacks(reading, node, "cluster", "the name of one");
     }
 
     child = kube_config_scalar(reading, node, "user");
@@ -218,8 +219,7 @@ kube_config_context(kube_config_reading_t *reading,
         }
 
     } else {
-        kube_config_error(reading, node, "found a context without \"user:\", "
-                          "expected the name of one");
+        kube_config_lacks(reading, node, "user", "the name of one");
     }
 }
 
@@ -248,8 +248,7 @@ kube_config_cluster(kube_config_reading_t *reading,
     child = kube_config_scalar(reading, node, "server");
 
     if (child == NULL) {
-        kube_config_error(reading, node, "found a cluster without "
-                          "\"server:\", expected https://HOST[:PORT]");
+        kube_config_lacks(reading, node, "server", "https://HOST[:PORT]");
 
     } else {
         why = kube_config_server(child->value.data, child->value.len,
@@ -286,9 +285,11 @@ kube_config_cluster(kube_config_reading_t *reading,
 static void
 kube_config_user(kube_config_reading_t *reading, const mcp_yaml_node_t *node)
 {
+    size_t          errors;
     kube_config_t  *config;
 
     config = reading->config;
+    errors = mcp_report_errors(reading->report);
 
     if (kube_config_refuse(reading, node, kube_config_user_refused)) {
         return;
@@ -315,7 +316,11 @@ kube_config_user(kube_config_reading_t *reading, const mcp_yaml_node_t *node)
                                                    "client-key");
     }
 
-    kube_config_pair(reading, node);
+    /* what was wrong is not missing */
+
+    if (mcp_report_errors(reading->report) == errors) {
+        kube_config_pair(reading, node);
+    }
 }
 
 
@@ -367,9 +372,7 @@ kube_config_pair(kube_config_reading_t *reading, const mcp_yaml_node_t *node)
                           has_key ? "key" : "certificate",
                           has_key ? "certificate" : "key");
 
-    } else if (!has_certificate && !config->token && !config->token_file
-               && mcp_report_errors(reading->report) == reading->errors)
-    {
+    } else if (!has_certificate && !config->token && !config->token_file) {
         kube_config_error(reading, node, "found no credential of the user, "
                           "expected a token, a tokenFile or a client "
                           "certificate with its key");
@@ -448,6 +451,22 @@ kube_config_scalar(kube_config_reading_t *reading,
     }
 
     return child;
+}
+
+
+/* Unless it is there, and was reported. */
+static void
+kube_config_lacks(kube_config_reading_t *reading,
+    const mcp_yaml_node_t *node, const char *name, const char *expected)
+{
+    const mcp_yaml_node_t  *child;
+
+    child = mcp_field_find(node, name);
+
+    if (child == NULL || mcp_yaml_is_null(child)) {
+        kube_config_error(reading, node, "found no \"%s:\", expected %s",
+                          name, expected);
+    }
 }
 
 
