@@ -225,7 +225,7 @@ sub breaks {
                            times => 1);
     $text = said_next(qr/whole\n/);
     like($text =~ s/^(?:not )?current\n//mgr,
-         qr/\Abegin\n(?:object \S+\n)+whole\n\z/,
+         qr/^begin\n(?:object \S+\n)+whole\n\z/m,
          'an ERROR event with 410 begins a list');
     unlike($text, qr/failed/, 'which is no failure');
     $proxy->heal(fault => $fault);
