@@ -3,6 +3,7 @@
  */
 
 #include "kube_config_file.h"
+#include "mcp_base64.h"
 #include "mcp_file.h"
 #include "mcp_text.h"
 #include "mcp_url.h"
@@ -304,6 +305,51 @@ kube_config_server(const char *text, size_t len, char **ret_server)
     mcp_arena_free(arena);
 
     return why;
+}
+
+
+size_t
+kube_config_base64(const mcp_str_t *text, char *buf)
+{
+    char    c;
+    size_t  i, len, padding;
+
+    len = 0;
+    padding = 0;
+
+    for (i = 0; i < text->len; i++) {
+        c = text->data[i];
+
+        if (strchr(" \t\r\n", c)) {
+            continue;
+        }
+
+        if (c == '=') {
+            padding++;
+            continue;
+        }
+
+        /* "-" and "_" are of the other alphabet, "=" is last */
+
+        if (padding || c == '-' || c == '_') {
+            return 0;
+        }
+
+        buf[len++] = (char) (c == '+' ? '-' : c == '/' ? '_' : c);
+    }
+
+    /* the bytes are fewer than the characters: decoding in place is safe */
+
+    if (padding > 2 || (padding && (len + padding) % 4)
+        || mcp_base64_decode(buf, len, (unsigned char *) buf) != MCP_OK)
+    {
+        return 0;
+    }
+
+    len = mcp_base64_decoded_len(len);
+    buf[len] = '\0';
+
+    return len;
 }
 
 

@@ -1,6 +1,6 @@
 /*
- * Requests to the API server, many at once, without threads.  The one file
- * that knows libcurl is kube_http.c.
+ * Requests to the API server, many at once, without threads.  Only files named
+ * kube_http* know libcurl.
  *
  * TLS is always verified.  Files of the token, the CA and the client
  * certificate are read again when they change (their mtime, size or inode),

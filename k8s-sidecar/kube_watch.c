@@ -239,7 +239,7 @@ kube_watch_path(kube_watch_t *watch, unsigned seconds)
         /* pages that expired twice: the list comes in one piece */
 
         len = asprintf(&path, "%s?%s%s%s%s%s", collection,
-                       watch->restarts < 2 ? KUBE_WATCH_LIMIT : "",
+                       watch->restarts < 2 ? KUBE_WATCH_LIMIT : "limit=0",
                        watch->more ? "&continue=" : "", escaped,
                        watch->selector ? "&labelSelector=" : "",
                        watch->selector ? watch->selector : "");
