@@ -12,6 +12,9 @@
 #include <time.h>
 
 
+#define OBSERVED_IGNORED_MAX  32
+
+
 typedef struct {
     void  (*visit)(void *data, const observed_entry_t *entry);
     void   *data;
@@ -25,6 +28,11 @@ typedef struct {
 } observed_gone_t;
 
 
+static bool observed_take_written(observed_t *observed,
+    observed_entry_t *entry, const char *version);
+static bool observed_take_news(observed_t *observed, observed_entry_t *entry,
+    const char *version);
+static uint64_t observed_hash(const char *version);
 static observed_entry_t *observed_add(observed_t *observed, kube_kind_e kind,
     const char *namespace, const char *name);
 static void observed_read(observed_t *observed, desired_t *desired,
@@ -65,26 +73,83 @@ observed_see(observed_t *observed, desired_t *desired, kube_kind_e kind,
 
     entry->list = observed->lists[kind];
 
-    if (is_written) {
-        free(entry->awaited);
-        entry->awaited = strdup(version);
-        entry->awaited_list = observed->lists[kind];
-
-    } else if (entry->awaited) {
-
-        if (strcmp(entry->awaited, version) != 0
-            && entry->awaited_list == observed->lists[kind])
-        {
-            return NULL;
-        }
-
-        free(entry->awaited);
-        entry->awaited = NULL;
+    if (!(is_written ? observed_take_written(observed, entry, version)
+                     : observed_take_news(observed, entry, version)))
+    {
+        return NULL;
     }
 
     observed_read(observed, desired, entry, object);
 
     return entry;
+}
+
+
+/*
+ * The answer to our write.  Versions have no order; but one that the watch
+ * brought already is not newer than what it brought.
+ */
+static bool
+observed_take_written(observed_t *observed, observed_entry_t *entry,
+    const char *version)
+{
+    unsigned  i;
+
+    free(entry->awaited);
+    entry->awaited = NULL;
+    entry->nignored = 0;
+
+    for (i = 0; i < OBSERVED_SEEN && i < entry->nseen; i++) {
+        if (entry->seen[i] == observed_hash(version)) {
+            return entry->nseen % OBSERVED_SEEN
+                   == (i + 1) % OBSERVED_SEEN;
+        }
+    }
+
+    entry->awaited = strdup(version);
+    entry->awaited_list = observed->lists[entry->kind];
+
+    return true;
+}
+
+
+static bool
+observed_take_news(observed_t *observed, observed_entry_t *entry,
+    const char *version)
+{
+    entry->seen[entry->nseen++ % OBSERVED_SEEN] = observed_hash(version);
+
+    if (entry->awaited == NULL) {
+        return true;
+    }
+
+    /* After so many, what is awaited was missed. */
+
+    if (strcmp(entry->awaited, version) != 0
+        && entry->awaited_list == observed->lists[entry->kind]
+        && ++entry->nignored < OBSERVED_IGNORED_MAX)
+    {
+        return false;
+    }
+
+    free(entry->awaited);
+    entry->awaited = NULL;
+
+    return true;
+}
+
+
+/* FNV-1a: nobody gains by two versions of one object that look the same. */
+static uint64_t
+observed_hash(const char *version)
+{
+    uint64_t  hash;
+
+    for (hash = UINT64_C(0xcbf29ce484222325); *version; version++) {
+        hash = (hash ^ (unsigned char) *version) * UINT64_C(0x100000001b3);
+    }
+
+    return hash;
 }
 
 
@@ -163,9 +228,7 @@ observed_read(observed_t *observed, desired_t *desired,
                         || before.delete_after != entry->delete_after
                         || before.is_ours != entry->is_ours
                         || before.is_deleting != entry->is_deleting
-                        || before.matches != entry->matches
-                        || before.ready != entry->ready
-                        || before.replicas != entry->replicas;
+                        || before.matches != entry->matches;
 }
 
 

@@ -11,18 +11,25 @@
 
 #define OBSERVED_DELETE_AFTER  "mcp-tenant.io/delete-after"
 
+#define OBSERVED_SEEN  8
+
 
 /*
  * replicas, ready: of a Deployment, as its status says.
  * matches: of what its own hash stands for, compared when it was seen.
  * awaited: the resourceVersion of our last write, until the watch has it, or a
- * list that began after it (awaited_list).
+ * list that began after it (awaited_list); what comes until then is older, and
+ * ignored.  seen: hashes of the versions that a watch brought last, since it
+ * may be faster than the answer to our write.
  */
 typedef struct {
     kube_kind_e  kind;
     char        *namespace;
     char        *name;
     char        *awaited;
+    unsigned     nignored;
+    unsigned     nseen;
+    uint64_t     seen[OBSERVED_SEEN];
     char         uid[40];
     char         hash[OBJECTS_HASH_LEN + 1];
     int          replicas;

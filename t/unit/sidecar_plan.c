@@ -359,6 +359,34 @@ test_own_news(void)
 
     json_decref(old);
     json_decref(object);
+
+    /* The watch may be faster than the answer. */
+
+    start();
+    object = copy(KUBE_DEPLOYMENT, "mcp-a", "search");
+    (void) json_object_set_new(json_object_get(object, "metadata"),
+                               "resourceVersion", json_string("5"));
+    old = json_deep_copy(object);
+    (void) json_object_set_new(json_object_get(old, "metadata"),
+                               "resourceVersion", json_string("6"));
+    (void) json_object_set_new(old, "status",
+                               json_pack("{s:i}", "readyReplicas", 2));
+    (void) observed_see(&observed, &desired, KUBE_DEPLOYMENT, object, false);
+    (void) observed_see(&observed, &desired, KUBE_DEPLOYMENT, old, false);
+    ok(observed_see(&observed, &desired, KUBE_DEPLOYMENT, object, true)
+       == NULL, "an answer that is older than the news is not taken");
+    entry = observed_find(&observed, KUBE_DEPLOYMENT, "mcp-a", "search");
+    is_int(entry->ready, 2, "the newer one stays");
+
+    (void) json_object_set_new(json_object_get(old, "metadata"),
+                               "resourceVersion", json_string("7"));
+    (void) json_object_set_new(old, "status",
+                               json_pack("{s:i}", "readyReplicas", 1));
+    (void) observed_see(&observed, &desired, KUBE_DEPLOYMENT, old, false);
+    is_int(entry->ready, 1, "and nothing is awaited");
+
+    json_decref(old);
+    json_decref(object);
 }
 
 
