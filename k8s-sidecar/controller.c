@@ -257,7 +257,7 @@ controller_watch(controller_t *controller)
         }
     }
 
-    return MCP_OK;
+    return controller_pods_init(controller, selector);
 }
 
 
@@ -267,12 +267,15 @@ controller_loop(controller_t *controller)
     while (!controller_stop && !controller->is_done) {
         controller_turn(controller);
 
-        if (controller_is_in_sync(controller) != controller->was_in_sync) {
-            controller->was_in_sync = !controller->was_in_sync;
+        controller->was_in_sync = controller_is_in_sync(controller);
 
-            if (controller->was_in_sync) {
-                log_line(LOG_INFO, "the cluster is as the files say", NULL);
-            }
+        if (controller->was_in_sync
+            && (!controller->said_in_sync
+                || controller->said_writes != controller->writes))
+        {
+            controller->said_in_sync = true;
+            controller->said_writes = controller->writes;
+            log_line(LOG_INFO, "the cluster is as the files say", NULL);
         }
 
         if (controller->was_in_sync && controller->options->once) {
@@ -305,6 +308,9 @@ controller_turn(controller_t *controller)
         wait = wanted < wait ? wanted : wait;
     }
 
+    wanted = controller_pods_turn(controller);
+    wait = wanted < wait ? wanted : wait;
+
     controller_files_turn(controller);
     controller_lease_turn(controller);
     controller_plan_turn(controller);
@@ -315,8 +321,9 @@ controller_turn(controller_t *controller)
         return;
     }
 
-    controller_wait(controller, controller->is_dirty && wait > 50 ? 50
-                                                                  : wait);
+    wanted = controller_plan_wait(controller);
+
+    controller_wait(controller, wanted < wait ? wanted : wait);
 }
 
 
@@ -340,6 +347,7 @@ controller_end(controller_t *controller)
 
     controller_work_free(controller);
     controller_status_free(controller);
+    controller_pods_free(controller);
 
     for (i = 0; i < KUBE_MANAGED_KINDS; i++) {
         kube_watch_free(controller->views[i].watch);

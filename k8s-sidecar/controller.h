@@ -12,14 +12,15 @@
 
 /*
  * once: end when the cluster is as it should be.  dry_run: print the plan and
- * end.  adopt: namespaces that may be taken over.  lease_name NULL: write
- * without asking for a Lease.
+ * end.  endpoints: the file that tells NGINX where pods are, or NULL.  adopt:
+ * namespaces that may be taken over.  with_lease: write only as its holder.
  */
 typedef struct {
     const char            *file;
     const config_load_t   *load;
     const char            *kubeconfig;
     const char            *context;
+    const char            *endpoints;
     objects_options_t      objects;
     bool                   once;
     bool                   dry_run;

@@ -105,6 +105,7 @@ controller_files_take(controller_t *controller, mcp_config_t *config)
 
     controller->desired = desired;
     controller->config = config;
+    controller->config_number++;
     controller->is_dirty = true;
 
     controller_files_watch(controller);

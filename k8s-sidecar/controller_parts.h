@@ -8,6 +8,7 @@
 
 #include "controller.h"
 #include "desired.h"
+#include "endpoints.h"
 #include "kube_http.h"
 #include "kube_watch.h"
 #include "lease.h"
@@ -17,7 +18,8 @@
 #include "plan.h"
 
 
-#define CONTROLLER_ERROR_LEN  512
+#define CONTROLLER_ERROR_LEN    512
+#define CONTROLLER_POD_WATCHES  2
 
 
 typedef struct controller_s  controller_t;
@@ -70,6 +72,13 @@ struct controller_s {
     controller_view_t            views[KUBE_MANAGED_KINDS];
     mcp_config_t                *config;
     mcp_watch_t                 *files;
+    endpoints_t                 *pods;
+    kube_watch_t                *pod_watches[CONTROLLER_POD_WATCHES];
+    uint64_t                     pods_version;
+    uint64_t                     pods_due_ms;
+    uint64_t                     pods_config;
+    uint64_t                     config_number;
+    char                         pods_error[ENDPOINTS_ERROR_LEN];
     desired_t                    desired;
     observed_t                   observed;
     controller_place_t         **places;
@@ -89,11 +98,13 @@ struct controller_s {
     kube_call_t                 *status_call;
     char                        *status_text;
     uint64_t                     writes;
+    uint64_t                     said_writes;
     size_t                       kept;
     size_t                       ntodo;
     bool                         is_dirty;
     bool                         was_leader;
     bool                         was_in_sync;
+    bool                         said_in_sync;
     bool                         files_failed;
     bool                         is_asked;
     bool                         is_discovered;
@@ -109,6 +120,9 @@ void controller_files_turn(controller_t *controller);
 
 /* controller_plan.c */
 void controller_plan_turn(controller_t *controller);
+
+/* Milliseconds until a plan is due. */
+unsigned controller_plan_wait(controller_t *controller);
 
 /* Whether there is nothing to do and nothing under way. */
 bool controller_is_in_sync(const controller_t *controller);
@@ -136,6 +150,11 @@ void controller_work_free(controller_t *controller);
 /* controller_status.c: what people and "mcp-tenant status" see. */
 void controller_status_turn(controller_t *controller);
 void controller_status_free(controller_t *controller);
+
+/* controller_pods.c: endpoints.json, when it is asked for. */
+int controller_pods_init(controller_t *controller, const char *selector);
+unsigned controller_pods_turn(controller_t *controller);
+void controller_pods_free(controller_t *controller);
 
 /* controller_lease.c */
 void controller_lease_turn(controller_t *controller);

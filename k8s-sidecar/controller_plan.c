@@ -15,6 +15,7 @@
 #define CONTROLLER_PLAN_POLL_MS    10000
 
 
+static bool controller_may_plan(controller_t *controller);
 static bool controller_is_current(const controller_t *controller);
 static void controller_plan_print(const plan_t *plan);
 static void controller_plan_hand_out(controller_t *controller,
@@ -32,9 +33,7 @@ controller_plan_turn(controller_t *controller)
 
     now = controller_now(controller);
 
-    if (!controller_is_complete(controller)
-        || !(controller->options->dry_run || controller_is_leader(controller))
-        || now < controller->plan_gather_ms
+    if (!controller_may_plan(controller) || now < controller->plan_gather_ms
         || (!controller->is_dirty && now < controller->plan_due_ms))
     {
         return;
@@ -69,6 +68,31 @@ controller_plan_turn(controller_t *controller)
     }
 
     plan_clear(&plan);
+}
+
+
+unsigned
+controller_plan_wait(controller_t *controller)
+{
+    uint64_t  now;
+
+    now = controller_now(controller);
+
+    if (!controller->is_dirty || !controller_may_plan(controller)) {
+        return CONTROLLER_PLAN_POLL_MS;
+    }
+
+    return now < controller->plan_gather_ms
+           ? (unsigned) (controller->plan_gather_ms - now) : 0;
+}
+
+
+static bool
+controller_may_plan(controller_t *controller)
+{
+    return controller_is_complete(controller)
+           && (controller->options->dry_run
+               || controller_is_leader(controller));
 }
 
 

@@ -23,6 +23,7 @@ static json_t *objects_metadata(const object_t *object,
 static void objects_namespace_security(json_t *json);
 static bool objects_hash(json_t *json, char ret_hash[OBJECTS_HASH_LEN + 1]);
 static json_t *objects_quota(const mcp_tenant_t *tenant);
+static json_t *objects_limit_range(const mcp_tenant_t *tenant);
 static uint32_t objects_pods(const mcp_tenant_t *tenant);
 static void objects_policies(objects_t *objects, const mcp_tenant_t *tenant,
     const objects_options_t *options);
@@ -98,13 +99,8 @@ objects_build(const mcp_tenant_t *tenant, const bool *running,
     objects_add(objects, KUBE_RESOURCE_QUOTA, OBJECTS_MANAGER, tenant, NULL,
                 options, objects_quota(tenant));
 
-    /* What a container has that says nothing: a quota refuses it otherwise. */
     objects_add(objects, KUBE_LIMIT_RANGE, OBJECTS_MANAGER, tenant, NULL,
-                options,
-                json_pack("{s:{s:[{s:s,s:{s:s,s:s},s:{s:s,s:s}}]}}",
-                          "spec", "limits", "type", "Container",
-                          "default", "cpu", "500m", "memory", "256Mi",
-                          "defaultRequest", "cpu", "50m", "memory", "64Mi"));
+                options, objects_limit_range(tenant));
 
     objects_policies(objects, tenant, options);
 
@@ -362,6 +358,27 @@ objects_quota(const mcp_tenant_t *tenant)
     json = json_pack("{s:{s:o}}", "spec", "hard", hard);
 
     return json;
+}
+
+
+/*
+ * What a container has that says nothing.  A quota of cpu refuses those
+ * without a limit; without a quota, cpu that nobody else wants is free.
+ */
+static json_t *
+objects_limit_range(const mcp_tenant_t *tenant)
+{
+    json_t  *defaults;
+
+    defaults = json_pack("{s:s}", "memory", "256Mi");
+
+    if (tenant->cpu.len) {
+        (void) json_object_set_new(defaults, "cpu", json_string("500m"));
+    }
+
+    return json_pack("{s:{s:[{s:s,s:o,s:{s:s,s:s}}]}}", "spec", "limits",
+                     "type", "Container", "default", defaults,
+                     "defaultRequest", "cpu", "50m", "memory", "64Mi");
 }
 
 

@@ -293,21 +293,24 @@ objects_secret_env(const mcp_pair_t *pair)
 static json_t *
 objects_resources(const mcp_kubernetes_t *kubernetes)
 {
-    json_t  *resources;
+    json_t  *resources, *requests, *limits;
 
     resources = json_object();
+    requests = objects_amounts(kubernetes->requests, kubernetes->nrequests);
+    limits = objects_amounts(kubernetes->limits, kubernetes->nlimits);
+
+    /* The default of the LimitRange may be less than what is requested. */
+
+    (void) json_object_update_missing(limits, requests);
 
     if (kubernetes->nrequests) {
-        (void) json_object_set_new(resources, "requests",
-                                   objects_amounts(kubernetes->requests,
-                                                   kubernetes->nrequests));
+        (void) json_object_set(resources, "requests", requests);
     }
 
-    if (kubernetes->nlimits) {
-        (void) json_object_set_new(resources, "limits",
-                                   objects_amounts(kubernetes->limits,
-                                                   kubernetes->nlimits));
-    }
+    (void) json_object_set(resources, "limits", limits);
+
+    json_decref(requests);
+    json_decref(limits);
 
     return resources;
 }

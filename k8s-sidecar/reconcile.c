@@ -25,7 +25,8 @@ enum {
     RECONCILE_MAX_SHARE_OPTION,
     RECONCILE_GRACE_OPTION,
     RECONCILE_ADOPT,
-    RECONCILE_NO_LEASE
+    RECONCILE_NO_LEASE,
+    RECONCILE_ENDPOINTS
 };
 
 
@@ -95,6 +96,7 @@ reconcile_arguments(controller_options_t *options, config_load_t *load,
         { "namespace-grace", required_argument, NULL,
           RECONCILE_GRACE_OPTION },
         { "adopt", required_argument, NULL, RECONCILE_ADOPT },
+        { "endpoints", required_argument, NULL, RECONCILE_ENDPOINTS },
         { "no-lease", no_argument, NULL, RECONCILE_NO_LEASE },
         { "help", no_argument, NULL, 'h' },
         { NULL, 0, NULL, 0 }
@@ -172,6 +174,10 @@ reconcile_option(controller_options_t *options, int option,
         options->adopt[options->nadopt++] = value;
         break;
 
+    case RECONCILE_ENDPOINTS:
+        options->endpoints = value;
+        break;
+
     case RECONCILE_NO_LEASE:
         options->with_lease = false;
         break;
@@ -229,6 +235,8 @@ reconcile_usage(FILE *out)
             "  --adopt NAMESPACE      take over a namespace that is there "
             "already; may be\n"
             "                         given several times\n"
+            "  --endpoints FILE       tell NGINX in FILE where pods are "
+            "(mcp_tenant_endpoints)\n"
             "  --no-lease             write without a Lease: only one such "
             "may run\n"
             OBJECTS_OPTIONS_HELP
