@@ -51,7 +51,7 @@ static mcp_tenant_t  tenants[] = {
 static mcp_config_t  config = { .tenants = tenants, .ntenants = 2 };
 
 
-/* ips: separated by ","; what "%s" gave is freed by put() */
+/* ips: separated by "," */
 __attribute__((unused))
 static json_t *
 pod(const char *namespace, const char *name, const char *tenant,
@@ -174,11 +174,11 @@ put_slice(endpoints_t *endpoints, json_t *json)
 /* Lists that are empty, whole. */
 __attribute__((unused))
 static endpoints_t *
-empty(void)
+empty_of(uint64_t random)
 {
     endpoints_t  *endpoints;
 
-    endpoints = endpoints_new(7, NULL, NULL);
+    endpoints = endpoints_new(random, NULL, NULL);
 
     endpoints_slice_handler.begin(endpoints);
     endpoints_slice_handler.whole(endpoints);
@@ -186,6 +186,14 @@ empty(void)
     endpoints_pod_handler.whole(endpoints);
 
     return endpoints;
+}
+
+
+__attribute__((unused))
+static endpoints_t *
+empty(void)
+{
+    return empty_of(7);
 }
 
 
