@@ -367,25 +367,31 @@ kube_config_wipe(mcp_file_t *file)
 void
 kube_config_free(kube_config_t *config)
 {
-    size_t   i;
-    char   **texts[] = {
-        &config->source, &config->server, &config->tls_server_name,
-        &config->namespace, &config->ca_file, &config->ca_pem,
-        &config->token_file, &config->token,
-        &config->client_certificate_file, &config->client_certificate_pem,
-        &config->client_key_file, &config->client_key_pem
-    };
-
     if (config == NULL) {
         return;
     }
 
-    for (i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
-        if (*texts[i]) {
-            explicit_bzero(*texts[i], strlen(*texts[i]));
-            free(*texts[i]);
-        }
-    }
-
+    kube_config_drop(config->source);
+    kube_config_drop(config->server);
+    kube_config_drop(config->tls_server_name);
+    kube_config_drop(config->namespace);
+    kube_config_drop(config->ca_file);
+    kube_config_drop(config->ca_pem);
+    kube_config_drop(config->token_file);
+    kube_config_drop(config->token);
+    kube_config_drop(config->client_certificate_file);
+    kube_config_drop(config->client_certificate_pem);
+    kube_config_drop(config->client_key_file);
+    kube_config_drop(config->client_key_pem);
     free(config);
+}
+
+
+void
+kube_config_drop(char *text)
+{
+    if (text) {
+        explicit_bzero(text, strlen(text));
+        free(text);
+    }
 }

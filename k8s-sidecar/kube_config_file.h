@@ -31,8 +31,9 @@ const char *kube_config_server(const char *text, size_t len,
  */
 size_t kube_config_base64(const mcp_str_t *text, char *buf);
 
-/* mcp_file_free() of what may hold a credential. */
+/* mcp_file_free() and free() of what may hold a credential. */
 void kube_config_wipe(mcp_file_t *file);
+void kube_config_drop(char *text);
 
 
 #endif /* _KUBE_CONFIG_FILE_H_INCLUDED_ */
