@@ -27,6 +27,8 @@ typedef struct {
 
 static observed_entry_t *observed_add(observed_t *observed, kube_kind_e kind,
     const char *namespace, const char *name);
+static bool observed_had(const observed_entry_t *entry, const char *version);
+static uint64_t observed_version(const char *version);
 static void observed_read(observed_t *observed, desired_t *desired,
     observed_entry_t *entry, const json_t *object);
 static bool observed_is_ours(const observed_t *observed,
@@ -66,6 +68,11 @@ observed_see(observed_t *observed, desired_t *desired, kube_kind_e kind,
     entry->list = observed->lists[kind];
 
     if (is_written) {
+
+        if (observed_had(entry, version)) {
+            return entry;
+        }
+
         free(entry->awaited);
         entry->awaited = strdup(version);
         entry->awaited_list = observed->lists[kind];
@@ -80,6 +87,11 @@ observed_see(observed_t *observed, desired_t *desired, kube_kind_e kind,
 
         free(entry->awaited);
         entry->awaited = NULL;
+    }
+
+    if (!is_written) {
+        entry->versions[entry->nversions++ % OBSERVED_VERSIONS] =
+                                                  observed_version(version);
     }
 
     observed_read(observed, desired, entry, object);
@@ -118,6 +130,37 @@ observed_add(observed_t *observed, kube_kind_e kind, const char *namespace,
     observed->count++;
 
     return entry;
+}
+
+
+static bool
+observed_had(const observed_entry_t *entry, const char *version)
+{
+    unsigned  i;
+
+    for (i = 0; i < OBSERVED_VERSIONS && i < entry->nversions; i++) {
+        if (entry->versions[i] == observed_version(version)) {
+            return true;
+        }
+    }
+
+    return false;
+}
+
+
+/* FNV-1a */
+static uint64_t
+observed_version(const char *version)
+{
+    uint64_t  hash;
+
+    hash = UINT64_C(0xcbf29ce484222325);
+
+    while (*version) {
+        hash = (hash ^ (unsigned char) *version++) * UINT64_C(0x100000001b3);
+    }
+
+    return hash;
 }
 
 
