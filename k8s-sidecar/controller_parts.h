@@ -36,10 +36,8 @@ typedef struct {
 
 /*
  * The work on one namespace: one call at a time, in order.  attempts: failures
- * without a success between; is_merged: the task was applied, did not hold, and
- * is sent as a patch that replaces lists; error: as it was last logged, empty
- * when there is none; told: the error of the last Event; since: Unix seconds of
- * its last change.
+ * without a success between; merge: owned; the task was applied, did not hold,
+ * and is sent as this patch; error: as it was last logged.
  */
 typedef struct {
     controller_t       *controller;
@@ -48,9 +46,9 @@ typedef struct {
     size_t              ntasks;
     size_t              next;
     kube_call_t        *call;
+    json_t             *merge;
     unsigned            attempts;
     uint64_t            retry_ms;
-    bool                is_merged;
     char                error[CONTROLLER_ERROR_LEN];
     char                told[CONTROLLER_ERROR_LEN];
     int64_t             since;

@@ -6,6 +6,7 @@
 
 #include "controller_parts.h"
 #include "backoff.h"
+#include "match.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -46,6 +47,7 @@ static void controller_replace(controller_place_t *place,
 static void controller_place_failed(controller_place_t *place,
     const char *error, unsigned retry_after);
 static void controller_place_clear(controller_place_t *place);
+static void controller_place_merged(controller_place_t *place);
 static const char *controller_task_namespace(const controller_place_t *place,
     const controller_task_t *task);
 
@@ -244,10 +246,13 @@ controller_send_desired(controller_place_t *place,
                                "application/json", object);
     }
 
-    if (place->is_merged) {
+    if (place->merge) {
+        json_decref(object);
+
         return controller_send(place, task, "PATCH", task->name,
                                "?fieldManager=" OBJECTS_MANAGER,
-                               "application/merge-patch+json", object);
+                               "application/merge-patch+json",
+                               json_incref(place->merge));
     }
 
     /* https://kubernetes.io/docs/reference/using-api/server-side-apply/ */
@@ -395,8 +400,9 @@ controller_replied(void *data, const kube_reply_t *reply)
         return;
     }
 
-    place->is_merged = false;
+    controller_place_merged(place);
     place->next++;
+    place->attempts = 0;
     controller_work_turn(controller);
 }
 
@@ -407,6 +413,8 @@ controller_reply_took(controller_place_t *place,
     const controller_task_t *task, const kube_reply_t *reply)
 {
     controller_t            *controller;
+    const json_t            *object;
+    const desired_entry_t   *wanted;
     const observed_entry_t  *entry;
 
     controller = place->controller;
@@ -426,21 +434,36 @@ controller_reply_took(controller_place_t *place,
         return true;
     }
 
-    /*
-     * Server-side apply leaves what others have added to a list; a merge patch
-     * replaces the list.
-     */
+    /* Server-side apply leaves what others have added. */
 
-    if (!place->is_merged) {
-        place->is_merged = true;
-        return false;
+    if (place->merge == NULL) {
+        wanted = desired_find(&controller->desired, task->kind,
+                              controller_task_namespace(place, task),
+                              task->name);
+        object = wanted ? desired_object(&controller->desired, wanted) : NULL;
+
+        if (object) {
+            place->merge = match_patch(object, reply->body);
+        }
+
+        if (place->merge) {
+            controller_work_turn(controller);
+            return false;
+        }
     }
 
-    place->is_merged = false;
     controller_place_failed(place, "the object is not what was applied, even "
-                            "after its lists were replaced", 0);
+                            "after what others added was taken out", 0);
 
     return false;
+}
+
+
+static void
+controller_place_merged(controller_place_t *place)
+{
+    json_decref(place->merge);
+    place->merge = NULL;
 }
 
 
@@ -607,7 +630,6 @@ controller_place_failed(controller_place_t *place, const char *error,
     }
 
     place->retry_ms = controller_now(place->controller) + wait;
-    place->is_merged = false;
 
     controller_place_clear(place);
 }
@@ -623,6 +645,7 @@ controller_place_clear(controller_place_t *place)
     }
 
     free(place->tasks);
+    controller_place_merged(place);
 
     place->tasks = NULL;
     place->ntasks = 0;
@@ -652,7 +675,6 @@ controller_work_stop(controller_t *controller)
 
     for (i = 0; i < controller->nplaces; i++) {
         controller_place_clear(controller->places[i]);
-        controller->places[i]->is_merged = false;
     }
 }
 

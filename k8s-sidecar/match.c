@@ -9,8 +9,14 @@
 #include <string.h>
 
 
-static bool match_members(const json_t *desired, const json_t *observed,
-    bool is_whole);
+static bool match_members(const char *key, const json_t *desired,
+    const json_t *observed, bool is_whole);
+static bool match_has_more(const char *parent, const json_t *desired,
+    const json_t *observed);
+static bool match_is_refused(const char *parent, const json_t *desired,
+    const char *key, const json_t *value);
+static json_t *match_patch_members(const char *parent, const json_t *desired,
+    const json_t *observed);
 static bool match_value(const char *key, const json_t *desired,
     const json_t *observed);
 static bool match_list(const json_t *desired, const json_t *observed);
@@ -22,38 +28,152 @@ static bool match_amount(const json_t *value, double *ret_amount);
 bool
 match_object(const json_t *desired, const json_t *observed)
 {
-    return match_members(desired, observed, true);
+    return match_members("", desired, observed, true);
 }
 
 
 static bool
-match_members(const json_t *desired, const json_t *observed, bool is_whole)
+match_members(const char *key, const json_t *desired, const json_t *observed,
+    bool is_whole)
 {
     json_t      *value, *found;
-    const char  *key;
+    const char  *name;
 
     if (!json_is_object(observed)) {
         return false;
     }
 
-    json_object_foreach((json_t *) desired, key, value) {
+    json_object_foreach((json_t *) desired, name, value) {
 
         if (is_whole
-            && (strcmp(key, "kind") == 0 || strcmp(key, "apiVersion") == 0))
+            && (strcmp(name, "kind") == 0 || strcmp(name, "apiVersion") == 0))
         {
             continue;
         }
 
-        found = json_object_get(observed, key);
+        found = json_object_get(observed, name);
 
         if (found == NULL ? !match_is_nothing(value)
-                          : !match_value(key, value, found))
+                          : !match_value(name, value, found))
         {
             return false;
         }
     }
 
-    return true;
+    return is_whole || !match_has_more(key, desired, observed);
+}
+
+
+static bool
+match_has_more(const char *parent, const json_t *desired,
+    const json_t *observed)
+{
+    json_t      *value;
+    const char  *key;
+
+    json_object_foreach((json_t *) observed, key, value) {
+        if (match_is_refused(parent, desired, key, value)) {
+            return true;
+        }
+    }
+
+    return false;
+}
+
+
+/*
+ * Of the specs of our kinds.  What an API server fills in by itself is not
+ * among them, nor what only makes a pod wait or be elsewhere.
+ */
+static bool
+match_is_refused(const char *parent, const json_t *desired, const char *key,
+    const json_t *value)
+{
+    size_t  i;
+
+    static const char *const  selectors[] = {
+        "podSelector", "namespaceSelector", "labelSelector", "selector",
+        "matchLabels"
+    };
+
+    static const char *const  keys[] = {
+        "add", "args", "command", "egress", "env", "envFrom",
+        "ephemeralContainers", "except", "externalIPs", "hostAliases",
+        "hostIP", "hostIPC", "hostNetwork", "hostPID", "hostPort", "ingress",
+        "initContainers", "lifecycle", "livenessProbe", "nodeName", "paused",
+        "privileged", "publishNotReadyAddresses", "runAsGroup", "runAsUser",
+        "scopeSelector", "scopes", "startupProbe", "volumeDevices",
+        "volumeMounts", "volumes"
+    };
+
+    if (json_object_get(desired, key) || match_is_nothing(value)
+        || json_is_false(value) || strcmp(parent, "labels") == 0
+        || strcmp(parent, "annotations") == 0)
+    {
+        return false;
+    }
+
+    for (i = 0; i < sizeof(selectors) / sizeof(selectors[0]); i++) {
+        if (strcmp(parent, selectors[i]) == 0) {
+            return true;
+        }
+    }
+
+    for (i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+        if (strcmp(key, keys[i]) == 0) {
+            return true;
+        }
+    }
+
+    return false;
+}
+
+
+json_t *
+match_patch(const json_t *desired, const json_t *observed)
+{
+    return match_patch_members("", desired, observed);
+}
+
+
+/* A merge patch replaces lists whole: what is in them needs no null. */
+static json_t *
+match_patch_members(const char *parent, const json_t *desired,
+    const json_t *observed)
+{
+    json_t      *patch, *value, *found, *inner;
+    const char  *key;
+
+    patch = json_copy((json_t *) desired);
+    if (patch == NULL) {
+        return NULL;
+    }
+
+    json_object_foreach((json_t *) observed, key, value) {
+        if (match_is_refused(parent, desired, key, value)
+            && json_object_set_new(patch, key, json_null()))
+        {
+            json_decref(patch);
+            return NULL;
+        }
+    }
+
+    json_object_foreach((json_t *) desired, key, value) {
+        found = json_object_get(observed, key);
+
+        if (!json_is_object(value) || !json_is_object(found)) {
+            continue;
+        }
+
+        inner = match_patch_members(key, value, found);
+
+        if (inner == NULL || json_object_set_new(patch, key, inner)) {
+            json_decref(patch);
+            return NULL;
+        }
+    }
+
+    return patch;
 }
 
 
@@ -63,7 +183,7 @@ match_value(const char *key, const json_t *desired, const json_t *observed)
     double  one, other;
 
     if (json_is_object(desired)) {
-        return match_members(desired, observed, false);
+        return match_members(key, desired, observed, false);
     }
 
     if (json_is_array(desired)) {
@@ -125,7 +245,6 @@ match_is_nothing(const json_t *value)
     case JSON_STRING:
         return json_string_length(value) == 0;
 
-    case JSON_FALSE:
     case JSON_NULL:
         return true;
 

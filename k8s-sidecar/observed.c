@@ -12,9 +12,6 @@
 #include <time.h>
 
 
-#define OBSERVED_IGNORED_MAX  32
-
-
 typedef struct {
     void  (*visit)(void *data, const observed_entry_t *entry);
     void   *data;
@@ -28,13 +25,10 @@ typedef struct {
 } observed_gone_t;
 
 
-static bool observed_take_written(observed_t *observed,
-    observed_entry_t *entry, const char *version);
-static bool observed_take_news(observed_t *observed, observed_entry_t *entry,
-    const char *version);
-static uint64_t observed_hash(const char *version);
 static observed_entry_t *observed_add(observed_t *observed, kube_kind_e kind,
     const char *namespace, const char *name);
+static bool observed_had(const observed_entry_t *entry, const char *version);
+static uint64_t observed_version(const char *version);
 static void observed_read(observed_t *observed, desired_t *desired,
     observed_entry_t *entry, const json_t *object);
 static bool observed_is_ours(const observed_t *observed,
@@ -73,83 +67,36 @@ observed_see(observed_t *observed, desired_t *desired, kube_kind_e kind,
 
     entry->list = observed->lists[kind];
 
-    if (!(is_written ? observed_take_written(observed, entry, version)
-                     : observed_take_news(observed, entry, version)))
-    {
-        return NULL;
+    if (is_written) {
+
+        if (observed_had(entry, version)) {
+            return entry;
+        }
+
+        free(entry->awaited);
+        entry->awaited = strdup(version);
+        entry->awaited_list = observed->lists[kind];
+
+    } else if (entry->awaited) {
+
+        if (strcmp(entry->awaited, version) != 0
+            && entry->awaited_list == observed->lists[kind])
+        {
+            return NULL;
+        }
+
+        free(entry->awaited);
+        entry->awaited = NULL;
+    }
+
+    if (!is_written) {
+        entry->versions[entry->nversions++ % OBSERVED_VERSIONS] =
+                                                  observed_version(version);
     }
 
     observed_read(observed, desired, entry, object);
 
     return entry;
-}
-
-
-/*
- * The answer to our write.  Versions have no order; but one that the watch
- * brought already is not newer than what it brought.
- */
-static bool
-observed_take_written(observed_t *observed, observed_entry_t *entry,
-    const char *version)
-{
-    unsigned  i;
-
-    free(entry->awaited);
-    entry->awaited = NULL;
-    entry->nignored = 0;
-
-    for (i = 0; i < OBSERVED_SEEN && i < entry->nseen; i++) {
-        if (entry->seen[i] == observed_hash(version)) {
-            return entry->nseen % OBSERVED_SEEN
-                   == (i + 1) % OBSERVED_SEEN;
-        }
-    }
-
-    entry->awaited = strdup(version);
-    entry->awaited_list = observed->lists[entry->kind];
-
-    return true;
-}
-
-
-static bool
-observed_take_news(observed_t *observed, observed_entry_t *entry,
-    const char *version)
-{
-    entry->seen[entry->nseen++ % OBSERVED_SEEN] = observed_hash(version);
-
-    if (entry->awaited == NULL) {
-        return true;
-    }
-
-    /* After so many, what is awaited was missed. */
-
-    if (strcmp(entry->awaited, version) != 0
-        && entry->awaited_list == observed->lists[entry->kind]
-        && ++entry->nignored < OBSERVED_IGNORED_MAX)
-    {
-        return false;
-    }
-
-    free(entry->awaited);
-    entry->awaited = NULL;
-
-    return true;
-}
-
-
-/* FNV-1a: nobody gains by two versions of one object that look the same. */
-static uint64_t
-observed_hash(const char *version)
-{
-    uint64_t  hash;
-
-    for (hash = UINT64_C(0xcbf29ce484222325); *version; version++) {
-        hash = (hash ^ (unsigned char) *version) * UINT64_C(0x100000001b3);
-    }
-
-    return hash;
 }
 
 
@@ -183,6 +130,37 @@ observed_add(observed_t *observed, kube_kind_e kind, const char *namespace,
     observed->count++;
 
     return entry;
+}
+
+
+static bool
+observed_had(const observed_entry_t *entry, const char *version)
+{
+    unsigned  i;
+
+    for (i = 0; i < OBSERVED_VERSIONS && i < entry->nversions; i++) {
+        if (entry->versions[i] == observed_version(version)) {
+            return true;
+        }
+    }
+
+    return false;
+}
+
+
+/* FNV-1a */
+static uint64_t
+observed_version(const char *version)
+{
+    uint64_t  hash;
+
+    hash = UINT64_C(0xcbf29ce484222325);
+
+    while (*version) {
+        hash = (hash ^ (unsigned char) *version++) * UINT64_C(0x100000001b3);
+    }
+
+    return hash;
 }
 
 

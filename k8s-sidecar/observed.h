@@ -11,30 +11,29 @@
 
 #define OBSERVED_DELETE_AFTER  "mcp-tenant.io/delete-after"
 
-#define OBSERVED_SEEN  8
+/* Changes by others that may come between a write of ours and its answer. */
+#define OBSERVED_VERSIONS      8
 
 
 /*
  * replicas, ready: of a Deployment, as its status says.
  * matches: of what its own hash stands for, compared when it was seen.
  * awaited: the resourceVersion of our last write, until the watch has it, or a
- * list that began after it (awaited_list); what comes until then is older, and
- * ignored.  seen: hashes of the versions that a watch brought last, since it
- * may be faster than the answer to our write.
+ * list that began after it (awaited_list).  versions: hashes of the last
+ * resourceVersions that the watch had, for news that overtakes the answer.
  */
 typedef struct {
     kube_kind_e  kind;
     char        *namespace;
     char        *name;
     char        *awaited;
-    unsigned     nignored;
-    unsigned     nseen;
-    uint64_t     seen[OBSERVED_SEEN];
     char         uid[40];
     char         hash[OBJECTS_HASH_LEN + 1];
     int          replicas;
     int          ready;
     int64_t      delete_after;      /* Unix seconds, 0: not announced */
+    uint64_t     versions[OBSERVED_VERSIONS];
+    unsigned     nversions;         /* ever */
     unsigned     list;
     unsigned     awaited_list;
     bool         is_ours;           /* label and recorded owner */
@@ -55,8 +54,9 @@ typedef struct {
 /*
  * Takes an object as it was seen; desired: to compare it with.
  * is_written: it is the answer to a write of ours, and older news that a
- * watch still brings is not taken.  Returns the entry, NULL when it is not
- * taken or without memory.
+ * watch still brings is not taken; when the watch was faster than the answer,
+ * what the watch brought stays.  Returns the entry, NULL when it is not taken
+ * or without memory.
  */
 observed_entry_t *observed_see(observed_t *observed, desired_t *desired,
     kube_kind_e kind, const json_t *object, bool is_written);

@@ -30,7 +30,8 @@ static const match_case_t  cases[] = {
       "{\"a\": {}}", true },
     { "an empty object that is left out", "{\"a\": {\"podSelector\": {}}}",
       "{\"a\": {}}", true },
-    { "false that is left out", "{\"a\": false}", "{}", true },
+    { "false that is left out, which may be true then", "{\"a\": false}",
+      "{}", false },
     { "zero that is left out", "{\"replicas\": 0}", "{}", false },
     { "true that is left out", "{\"a\": true}", "{}", false },
     { "cpu written otherwise", "{\"cpu\": \"1000m\"}", "{\"cpu\": \"1\"}",
@@ -51,7 +52,35 @@ static const match_case_t  cases[] = {
       true },
     { "the kind of a part", "{\"roleRef\": {\"kind\": \"ClusterRole\"}}",
       "{\"roleRef\": {\"kind\": \"Role\"}}", false },
-    { "no object", "{\"a\": 1}", "[]", false }
+    { "no object", "{\"a\": 1}", "[]", false },
+    { "a selector that chooses less", "{\"podSelector\": {}}",
+      "{\"podSelector\": {\"matchLabels\": {\"a\": \"b\"}}}", false },
+    { "a way in", "{\"spec\": {\"podSelector\": {}}}",
+      "{\"spec\": {\"podSelector\": {}, \"ingress\": [{}]}}", false },
+    { "the network of the node", "{\"spec\": {\"a\": 1}}",
+      "{\"spec\": {\"a\": 1, \"hostNetwork\": true}}", false },
+    { "not the network of the node", "{\"spec\": {\"a\": 1}}",
+      "{\"spec\": {\"a\": 1, \"hostNetwork\": false}}", true },
+    { "a label of such a name", "{\"labels\": {\"a\": \"b\"}}",
+      "{\"labels\": {\"a\": \"b\", \"env\": \"prod\"}}", true },
+    { "a command in a list", "{\"c\": [{\"name\": \"a\"}]}",
+      "{\"c\": [{\"name\": \"a\", \"command\": [\"x\"]}]}", false }
+};
+
+static const match_case_t  patches[] = {
+    { "what others added goes",
+      "{\"spec\": {\"podSelector\": {}, \"c\": [1]}}",
+      "{\"spec\": {\"podSelector\": {\"matchLabels\": {}, "
+      "\"matchExpressions\": [1]}, \"c\": [1, 2], \"ingress\": [{}]}, "
+      "\"labels\": {\"env\": \"x\"}}", true },
+    { "without more, it is what is desired", "{\"a\": {\"b\": [1]}}",
+      "{\"a\": 1}", true }
+};
+
+static const char *const  patched[] = {
+    "{\"spec\": {\"podSelector\": {\"matchExpressions\": null}, "
+    "\"c\": [1], \"ingress\": null}}",
+    "{\"a\": {\"b\": [1]}}"
 };
 
 
@@ -59,7 +88,7 @@ int
 main(void)
 {
     size_t   i;
-    json_t  *desired, *observed;
+    json_t  *desired, *observed, *patch, *expected;
 
     for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         desired = json_loads(cases[i].desired, 0, NULL);
@@ -70,6 +99,20 @@ main(void)
 
         json_decref(desired);
         json_decref(observed);
+    }
+
+    for (i = 0; i < sizeof(patches) / sizeof(patches[0]); i++) {
+        desired = json_loads(patches[i].desired, 0, NULL);
+        observed = json_loads(patches[i].observed, 0, NULL);
+        expected = json_loads(patched[i], 0, NULL);
+        patch = match_patch(desired, observed);
+
+        ok(json_equal(patch, expected), "%s", patches[i].name);
+
+        json_decref(desired);
+        json_decref(observed);
+        json_decref(expected);
+        json_decref(patch);
     }
 
     return done();
