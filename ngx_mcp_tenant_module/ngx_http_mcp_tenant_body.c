@@ -486,6 +486,7 @@ ngx_http_mcp_tenant_body_policy(ngx_http_mcp_tenant_scan_t *scan,
     request.subscriptions = message->subscriptions;
     request.nsubscriptions = message->nsubscriptions;
     request.subscriptions_read = message->subscriptions_read;
+    request.no_tasks = message->no_tasks;
 
     if (message->name.data && ngx_strcmp(request.label, "tools/call") == 0) {
         limit = mcp_policy_tool_limit(&scan->policy, message->name.data,

@@ -250,13 +250,15 @@ main::post('{"jsonrpc":"2.0","id":1,"method":"ping","method":"ping"}',
                       '{"notifications":{},"notifications":{}}'),
            main::call('subscriptions/listen', '{"notifications":{'
                       . '"resourceSubscriptions":[],'
-                      . '"resourceSubscriptions":["a"]}}'))
+                      . '"resourceSubscriptions":["a"]}}'),
+           main::call('subscriptions/listen', '{"notifications":{'
+                      . '"taskIds":[],"task\u0049ds":["a"]}}'))
 --- more_headers eval
 $::head
 --- error_code eval
-main::each_of(17, 400)
+main::each_of(18, 400)
 --- response_body_like eval
-main::each_of(17, qr/"reason":"invalid_message"/)
+main::each_of(18, qr/"reason":"invalid_message"/)
 
 
 
@@ -731,14 +733,51 @@ main::post((map { main::call($_, '{"taskId":"t"}') }
             'tasks/get', 'tasks/result', 'tasks/update', 'tasks/cancel',
             'tasks/list', 'tasks\/get', 't\u0061sks/get', 'tasks/got'),
            '[' . main::call('tasks/get', '{"taskId":"t"}') . ']',
-           '{"jsonrpc":"2.0","method":"tasks/cancel","params":{"taskId":"t"}}')
+           '{"jsonrpc":"2.0","method":"tasks/cancel","params":{"taskId":"t"}}',
+           (map { main::call('subscriptions/listen', $_) }
+            (map { qq({"notifications":$_}) }
+             '{"taskIds":["t"]}', '{"task\u0049ds":["t"]}',
+             '{"toolsListChanged":true,"taskIds":["t","u"]}',
+             '{"taskIds":"t"}', '{"taskIds":{"t":1}}', '{"taskIds":null}',
+             '{"taskIds":[1]}', '[{"taskIds":["t"]}]', 'null'),
+            '[{"notifications":{"taskIds":["t"]}}]'),
+           '[' . main::call('ping') . ',' . main::call('subscriptions/listen',
+                           '{"notifications":{"taskIds":["t"]}}') . ']')
 --- more_headers eval
 $::head
 --- error_code eval
-main::each_of(10, 200)
+main::each_of(21, 200)
 --- response_body_like eval
-main::each_of(10, '"code":-32601,.*"unknown_method"')
+main::each_of(21, '"code":-32601,.*"unknown_method"')
 --- upstream
+
+
+
+=== to listen to no tasks, and to tasks by a key without rules on tools, passes
+--- catalog_a eval
+$::ways
+--- tenants
+tenants:
+  - id: a
+    catalog_file: a.yaml
+    api_keys:
+      - key_hash: "<hash a>"
+        name: main
+      - key_hash: "<hash a-2>"
+        name: narrow
+        tools: {deny: ["read_mail"]}
+--- request eval
+main::post((map { main::call('subscriptions/listen', qq({"notifications":$_})) }
+            '{"taskIds":[]}', '{"toolsListChanged":true}',
+            '{"toolsListChanged":true,"x":{"taskIds":["t"]}}',
+            '{"taskIds":["t"]}'))
+--- more_headers eval
+[("X-API-Key: <key a-2>\nContent-Type: application/json") x 3,
+ $::head]
+--- error_code eval
+main::each_of(4, 200)
+--- upstream eval
+"a POST /json/one\n" x 4
 
 
 

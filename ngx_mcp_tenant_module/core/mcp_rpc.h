@@ -43,7 +43,8 @@ typedef enum {
  * From task_id on, what is no string, is too long or has a NUL is as if it
  * was absent: methods that are not MCP's may mean other things by these keys.
  * subscriptions: params.notifications.resourceSubscriptions; subscriptions_read
- * is false when there may be others, or they are not what MCP says.
+ * is false when there may be others, or they are not what MCP says.  no_tasks
+ * is false when params.notifications.taskIds names some, or might.
  */
 typedef struct {
     mcp_rpc_kind_e    kind;
@@ -60,6 +61,7 @@ typedef struct {
     const mcp_str_t  *subscriptions;
     size_t            nsubscriptions;
     bool              subscriptions_read;
+    bool              no_tasks;
 } mcp_rpc_message_t;
 
 

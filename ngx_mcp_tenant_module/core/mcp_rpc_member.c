@@ -123,7 +123,10 @@ static const mcp_rpc_field_t  mcp_rpc_fields[MEMBER_COUNT] = {
         "\"params.ref.uri\" is there twice", NULL, NULL, NULL },
 
     [MEMBER_SUBSCRIPTIONS] = { mcp_str("resourceSubscriptions"), 0, 0, 0,
-        "\"resourceSubscriptions\" is there twice", NULL, NULL, NULL }
+        "\"resourceSubscriptions\" is there twice", NULL, NULL, NULL },
+
+    [MEMBER_TASKS] = { mcp_str("taskIds"), 0, 0, 0,
+        "\"taskIds\" is there twice", NULL, NULL, NULL }
 };
 
 /* Those of a level end where those of the next begin. */
@@ -132,7 +135,7 @@ static const uint8_t  mcp_rpc_first[LEVEL_COUNT] = {
     [LEVEL_MESSAGE] = MEMBER_JSONRPC, [LEVEL_PARAMS] = MEMBER_NAME,
     [LEVEL_META] = MEMBER_PROTOCOL_VERSION, [LEVEL_REF] = MEMBER_REF_TYPE,
     [LEVEL_NOTIFICATIONS] = MEMBER_SUBSCRIPTIONS,
-    [LEVEL_SUBSCRIPTIONS] = MEMBER_COUNT
+    [LEVEL_SUBSCRIPTIONS] = MEMBER_COUNT, [LEVEL_TASKS] = MEMBER_COUNT
 };
 
 
@@ -247,6 +250,7 @@ mcp_rpc_value(mcp_rpc_scanner_t *scanner, mcp_json_event_e event,
 
         } else {
             scanner->message.subscriptions_read = false;
+            scanner->message.no_tasks = false;
         }
 
         break;
@@ -259,6 +263,17 @@ mcp_rpc_value(mcp_rpc_scanner_t *scanner, mcp_json_event_e event,
 
         } else {
             scanner->message.subscriptions_read = false;
+        }
+
+        break;
+
+    case MEMBER_TASKS:
+
+        if (event == MCP_JSON_ARRAY) {
+            mcp_rpc_enter(scanner, LEVEL_TASKS);
+
+        } else {
+            scanner->message.no_tasks = false;
         }
 
         break;
@@ -339,6 +354,7 @@ mcp_rpc_value_params(mcp_rpc_scanner_t *scanner, mcp_json_event_e event)
 
     case MCP_JSON_ARRAY:
         scanner->message.subscriptions_read = false;
+        scanner->message.no_tasks = false;
         break;
 
     default:

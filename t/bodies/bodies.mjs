@@ -137,6 +137,7 @@ export class Bodies {
                 ['type', string], ['name', string], ['uri', string]]))],
             ['notifications', () => this.object(own([], [
                 ['resourceSubscriptions', () => this.uris()],
+                ['taskIds', () => this.uris()],
                 ['toolsListChanged', () => 'true']]))],
         ]);
 

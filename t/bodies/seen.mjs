@@ -22,7 +22,7 @@ const READ = {
     params: ['name', 'uri', 'taskId', '_meta', 'ref', 'notifications'],
     _meta: [VERSION],
     ref: ['type', 'name', 'uri'],
-    notifications: ['resourceSubscriptions'],
+    notifications: ['resourceSubscriptions', 'taskIds'],
 };
 
 const BELOW = {
@@ -175,6 +175,7 @@ export function tell(message) {
             readable(own(ref, 'uri'), MAX.uri),
         ],
         ...subscriptions(params, own),
+        tasks: tasks(params, own),
     };
 }
 
@@ -185,11 +186,27 @@ function readable(value, max) {
 }
 
 
+function isObject(value) {
+    return value !== null && typeof value === 'object'
+           && !Array.isArray(value);
+}
+
+
+/* Whether there are any, or what should be there is something else. */
+function tasks(params, own) {
+    const notifications = own(params, 'notifications');
+    const list = own(notifications, 'taskIds');
+
+    return (params !== undefined && !isObject(params))
+           || (notifications !== undefined && !isObject(notifications))
+           || (list !== undefined
+               && !(Array.isArray(list) && list.length === 0));
+}
+
+
 function subscriptions(params, own) {
     const uris = [];
     const some = { all: false, uris };
-    const isObject = (value) =>
-        value !== null && typeof value === 'object' && !Array.isArray(value);
     let room = MAX_URI_BYTES;
 
     if (params !== undefined && !isObject(params)) {

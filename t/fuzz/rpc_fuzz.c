@@ -216,6 +216,7 @@ fuzz_message(void *data, const mcp_rpc_message_t *message)
     }
 
     hash = hash * 2 + message->subscriptions_read;
+    hash = hash * 2 + message->no_tasks;
 
     outcome->messages = hash;
 
@@ -284,14 +285,22 @@ fuzz_compare_subscriptions(const mcp_rpc_message_t *message, json_t *params)
 {
     bool     is_read;
     size_t   i, total;
-    json_t  *notifications, *uris, *uri;
+    json_t  *notifications, *uris, *uri, *tasks;
 
     notifications = json_object_get(params, "notifications");
     uris = json_object_get(notifications, "resourceSubscriptions");
 
+    tasks = json_object_get(notifications, "taskIds");
+
     is_read = (params == NULL || json_is_object(params))
-              && (notifications == NULL || json_is_object(notifications))
-              && (uris == NULL || json_is_array(uris));
+              && (notifications == NULL || json_is_object(notifications));
+
+    fuzz_check(message->no_tasks
+               == (is_read && (tasks == NULL
+                               || (json_is_array(tasks)
+                                   && json_array_size(tasks) == 0))));
+
+    is_read = is_read && (uris == NULL || json_is_array(uris));
     total = 0;
 
     json_array_foreach(uris, i, uri) {

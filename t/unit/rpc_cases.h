@@ -26,8 +26,8 @@
  * messages: "kind id method name uri version;" of each, "-" for what is
  * absent, and before the ";" what else there is: " task ID", " ref TYPE",
  * " ref-name NAME", " ref-uri URI", " to URI" for each subscription, and
- * " and others" when not all were read.  id: what mcp_rpc_id() says in the
- * end.
+ * " and others" when not all were read, " and tasks".  id: what
+ * mcp_rpc_id() says in the end.
  */
 typedef struct {
     const char        *title;
@@ -65,7 +65,7 @@ static const rpc_case_t  shape_cases[] = {
       MCP_RPC_DONE, "request 1 m t - 2026-07-28;", "1" },
     { "an empty object", body("{}"), MCP_RPC_INVALID, "", "" },
     { "params as an array", body(CALL ",\"params\":[{\"name\":1},\"name\"]}"),
-      MCP_RPC_DONE, "request 1 m - - - and others;", "1" },
+      MCP_RPC_DONE, "request 1 m - - - and others and tasks;", "1" },
     { "empty strings are there",
       body("{\"jsonrpc\":\"2.0\",\"id\":\"\",\"method\":\"\","
            "\"params\":{\"name\":\"\",\"uri\":\"\"}}"),
@@ -257,9 +257,9 @@ static const rpc_case_t  policy_cases[] = {
       body(LISTEN "\"toolsListChanged\":true}}}"),
       MCP_RPC_DONE, "request 1 m - - -;", "1" },
     { "notifications that are no object", body(PARAM "\"notifications\":[]}}"),
-      MCP_RPC_DONE, "request 1 m - - - and others;", "1" },
+      MCP_RPC_DONE, "request 1 m - - - and others and tasks;", "1" },
     { "notifications that are null", body(PARAM "\"notifications\":null}}"),
-      MCP_RPC_DONE, "request 1 m - - - and others;", "1" },
+      MCP_RPC_DONE, "request 1 m - - - and others and tasks;", "1" },
     { "subscriptions that are no array",
       body(LISTEN "\"resourceSubscriptions\":{\"a\":\"b\"}}}}"),
       MCP_RPC_DONE, "request 1 m - - - and others;", "1" },
@@ -272,6 +272,29 @@ static const rpc_case_t  policy_cases[] = {
       MCP_RPC_DONE, "request 1 m - - - and others;", "1" },
     { "one with a NUL", body(TO "\"a\",\"b\\u0000\",\"c\"]}}}"),
       MCP_RPC_DONE, "request 1 m - - - to a and others;", "1" },
+    { "tasks", body(LISTEN "\"taskIds\":[\"a\",\"b\"]}}}"),
+      MCP_RPC_DONE, "request 1 m - - - and tasks;", "1" },
+    { "tasks, by an escaped key", body(LISTEN "\"task\\u0049ds\":[\"a\"]}}}"),
+      MCP_RPC_DONE, "request 1 m - - - and tasks;", "1" },
+    { "tasks after subscriptions",
+      body(TO "\"a\"],\"taskIds\":[\"b\"]}}}"),
+      MCP_RPC_DONE, "request 1 m - - - to a and tasks;", "1" },
+    { "tasks before subscriptions",
+      body(LISTEN "\"taskIds\":[[]],\"resourceSubscriptions\":[\"a\"]}}}"),
+      MCP_RPC_DONE, "request 1 m - - - to a and tasks;", "1" },
+    { "no tasks", body(LISTEN "\"taskIds\":[ ],\"x\":[1]}}}"),
+      MCP_RPC_DONE, "request 1 m - - -;", "1" },
+    { "tasks that are a string", body(LISTEN "\"taskIds\":\"a\"}}}"),
+      MCP_RPC_DONE, "request 1 m - - - and tasks;", "1" },
+    { "tasks that are an object", body(LISTEN "\"taskIds\":{}}}}"),
+      MCP_RPC_DONE, "request 1 m - - - and tasks;", "1" },
+    { "tasks that are null", body(LISTEN "\"taskIds\":null}}}"),
+      MCP_RPC_DONE, "request 1 m - - - and tasks;", "1" },
+    { "tasks that are no strings", body(LISTEN "\"taskIds\":[1,{},null]}}}"),
+      MCP_RPC_DONE, "request 1 m - - - and tasks;", "1" },
+    { "tasks beside the notifications do not count",
+      body(PARAM "\"taskIds\":[\"a\"],\"ref\":{\"taskIds\":[\"b\"]}}}"),
+      MCP_RPC_DONE, "request 1 m - - -;", "1" },
     { "what follows subscriptions",
       body(TO "\"a\"],\"x\":1},\"uri\":\"b\"},\"x\":[\"c\"]}"),
       MCP_RPC_DONE, "request 1 m - b - to a;", "1" },
@@ -280,7 +303,10 @@ static const rpc_case_t  policy_cases[] = {
            CALL "}]"),
       MCP_RPC_DONE,
       "request 1 m - - - to a and others;request 1 m - - - ref t;"
-      "request 1 m - - - to b;request 1 m - - -;", "" }
+      "request 1 m - - - to b;request 1 m - - -;", "" },
+    { "tasks of one message are not of the next",
+      body("[" LISTEN "\"taskIds\":[\"a\"]}}}," LISTEN "}}}]"),
+      MCP_RPC_DONE, "request 1 m - - - and tasks;request 1 m - - -;", "" }
 };
 
 
@@ -333,6 +359,9 @@ static const rpc_case_t  duplicate_cases[] = {
       body(LISTEN "},\"notifications\":{}}}"), MCP_RPC_INVALID, "", "1" },
     { "subscriptions twice",
       body(TO "\"a\"],\"resourceSubscriptions\":[\"b\"]}}}"),
+      MCP_RPC_INVALID, "", "1" },
+    { "tasks twice, first none",
+      body(LISTEN "\"taskIds\":[],\"t\\u0061skIds\":[\"a\"]}}}"),
       MCP_RPC_INVALID, "", "1" },
     { "id twice, with objects",
       body("{\"id\":{},\"id\":{},\"jsonrpc\":\"2.0\",\"method\":\"m\"}"),
