@@ -77,8 +77,10 @@ END
 sub unknown_tool {
     my ($name) = @_;
 
+    $name = ": $name" if length $name;
+
     return qq({"jsonrpc":"2.0","id":1,"error":{"code":-32602,)
-           . qq("message":"Unknown tool: $name",)
+           . qq("message":"Unknown tool$name",)
            . '"data":{"reason":"unknown_tool"}}}';
 }
 
@@ -323,7 +325,7 @@ $::head
 a POST /json/one
 --- audit
 method=ping decision=allow reason=ok
-method=ping decision=deny reason=tool_not_allowed
+method=tools/call decision=deny reason=tool_not_allowed
 method=tools/call decision=deny reason=tool_not_allowed
 method=ping decision=deny reason=invalid_message
 method=ping decision=deny reason=invalid_message
@@ -638,6 +640,41 @@ main::each_of(21, 200)
  main::each_of(18, '"code":-32[06]02,.*"unknown_(?:prompt|resource)"')->@*]
 --- upstream eval
 "a POST /json/one\n" x 3
+
+
+
+=== a completion that is refused says the name, to the client and the audit
+--- catalog_a eval
+$::ways
+--- tenants
+tenants:
+  - id: a
+    catalog_file: a.yaml
+    api_keys: [{key_hash: "<hash a>", name: main}]
+--- request eval
+main::post((map { main::call('completion/complete', qq({$_})) }
+            '"ref":{"type":"ref/prompt","name":"hidden","uri":"u"}',
+            '"ref":{"type":"ref/resource","uri":"file:///etc/a","name":"n"}',
+            '"name":"n","ref":{"type":"ref/prompt"}', '"uri":"u"'),
+           '[' . main::call('prompts/get', '{"name":"shown"}') . ','
+           . main::call('tools/call', '{"name":"read_mail"}') . ','
+           . main::call('prompts/get', '{"name":"hidden"}') . ']')
+--- more_headers eval
+$::head
+--- error_code eval
+main::each_of(5, 200)
+--- response_body_like eval
+['"id":1,.*"message":"Unknown prompt: hidden"',
+ '"id":1,.*"message":"Resource not found: file:///etc/a"',
+ '"id":1,.*"message":"Unknown prompt"', '"message":"Resource not found"',
+ '"id":null,.*"message":"Unknown prompt: hidden"']
+--- upstream
+--- audit
+method=completion/complete name=hidden decision=deny reason=prompt_not_allowed
+method=completion/complete name=file:///etc/a decision=deny
+method=completion/complete name= decision=deny reason=prompt_not_allowed
+method=completion/complete name= decision=deny reason=resource_not_allowed
+method=prompts/get name=hidden decision=deny reason=prompt_not_allowed
 
 
 
