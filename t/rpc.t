@@ -267,7 +267,7 @@ main::each_of(18, qr/"reason":"invalid_message"/)
 === what the gateway does not read may be anything that JSON allows
 --- request eval
 main::post(main::call('tools/call', '{"name":"x","arguments":{"a":1,"a":2}}'),
-           main::call('ping', '{"Name":1,"x":[[[{"y":1e300}]]]}'),
+           main::call('ping', '{"Names":1,"x":[[[{"y":1e300}]]]}'),
            main::call('ping', '[1,2]'),
            "  \r\n\t$::ping\n ",
            '{"jsonrpc":"2.0","id":1,"\u006dethod":"ping"}',
@@ -544,7 +544,8 @@ main::post(main::call('tools/call', '{"name":"dr\u006fp"}'),
                       '{"arguments":{"name":"echo"},"name":"drop"}'),
            '{"params":{"name":"drop"},"jsonrpc":"2.0","id":1,'
            . '"method":"tools/call"}',
-           main::call('tools/call', '{"Name":"echo","name":"drop"}'))
+           main::call('tools/call',
+                      '{"arguments":{"Name":"echo"},"name":"drop"}'))
 --- more_headers eval
 $::head
 --- error_code eval
@@ -553,6 +554,41 @@ main::each_of(7, 200)
 main::each_of(7, main::unknown_tool('drop'))
 --- audit eval
 "method=tools/call name=drop decision=deny reason=tool_not_allowed\n" x 7
+
+
+
+=== a policy is not got round by a server that reads keys in any case
+--- catalog_a eval
+$::policy
+--- tenants
+tenants:
+  - id: a
+    catalog_file: a.yaml
+    api_keys: [{key_hash: "<hash a>", name: main}]
+--- request eval
+my $echo = '"method":"tools/call","params":{"name":"echo"}';
+main::post((map { main::call('tools/call', $_) }
+            '{"name":"echo","Name":"drop"}', '{"NAME":"drop","name":"echo"}',
+            '{"name":"echo","nAm\u0065":"drop"}'),
+           main::call('completion/complete', '{"Ref":{}}'),
+           (map { qq({"jsonrpc":"2.0",$_}) }
+            qq("id":1,$echo,"Params":{"name":"drop"}),
+            qq("id":1,$echo,"param\xc5\xbf":{"name":"drop"}),
+            qq("id":1,$echo,"param\\u017F":{"name":"drop"}),
+            qq("id":1,$echo,"Method":"tools/list"),
+            qq("id":1,$echo,"ID":2),
+            '"id":1,"METHOD":"tools/call","params":{"name":"drop"}',
+            qq($echo,"Id":1)),
+           main::call('tasks/get', qq({"tas\xe2\x84\xaaId":"t"})))
+--- more_headers eval
+$::head
+--- error_code eval
+main::each_of(12, 400)
+--- response_body_like eval
+main::each_of(12, '"code":-32600,.*"reason":"invalid_message"')
+--- upstream
+--- audit eval
+"decision=deny reason=invalid_message\n" x 12
 
 
 
@@ -630,7 +666,7 @@ main::post(map { main::call('completion/complete', qq({$_})) }
            '"ref":{"type":"ref/prompt","name":"shown\u0000"}',
            '"ref":{"type":"ref/prompt","name":"' . 'x' x 1025 . '"}',
            qq("ref":[{$shown}]), '"ref":"shown"', '"ref":null', '',
-           qq("Ref":{$shown}))
+           qq("refs":{$shown}))
 --- more_headers eval
 $::head
 --- error_code eval

@@ -4,8 +4,10 @@
  *
  * It checks all of RFC 8259 (grammar, UTF-8, no byte order mark, surrogates
  * in pairs, numbers that fit a double) and reads only what the gateway
- * decides on.  Keys are compared after decoding, exactly; a duplicate key at
- * a level that is read is an error, since peers differ in which one they take.
+ * decides on.  Keys are compared after decoding, exactly.  At a level that is
+ * read, a duplicate key is an error, since peers differ in which one they take,
+ * and so is a key that is one only to peers that ignore case, as Go's
+ * encoding/json does.
  */
 
 #ifndef _MCP_RPC_H_INCLUDED_

@@ -43,7 +43,8 @@ function mistake(body, line) {
     }
 
     if (error) {
-        return 'a key is there twice';
+        return error === 'case' ? 'a key is read by some'
+                                : 'a key is there twice';
     }
 
     if ((shape === 'batch') !== Array.isArray(value)) {

@@ -34,8 +34,9 @@ const TOKEN = /"[^"\\]*(?:\\.[^"\\]*)*"|[{}[\],:]|[^\s{}[\],:"]+/g;
 
 
 /*
- * {value, error}: error, when the body must be refused: "not-json", or
- * "twice" for a key that is read and there twice.
+ * {value, error}: error, when the body must be refused: "not-json", "twice" for
+ * a key that is read and there twice, or "case" for one that a reader that does
+ * not mind the case of letters would read.
  */
 export function look(body) {
     let value;
@@ -125,12 +126,24 @@ function judge(text) {
                 if (READ[here.what]?.includes(key)) {
                     error = here.keys.has(key) ? 'twice' : error;
                     here.keys.add(key);
+
+                } else if (READ[here.what]?.some(
+                               (read) => fold(read) === fold(key)))
+                {
+                    error = 'case';
                 }
             }
         }
     }
 
     return error;
+}
+
+
+/* Two of these are no ASCII letters when they are made small. */
+function fold(key) {
+    return key.replace(/[\u0130\u0131]/g, 'i').replaceAll('\u017f', 's')
+              .toLowerCase();
 }
 
 
