@@ -471,13 +471,17 @@ ngx_http_mcp_tenant_body_headers(ngx_http_request_t *r,
 }
 
 
-/* "=?base64?...?=" stands for text that a header cannot hold as it is. */
+/*
+ * "=?base64?...?=" stands for text that a header cannot hold as it is.  Only
+ * one writing of it is taken, with its padding or without: NGINX's decoder
+ * ignores what follows a "=", and bits that stand for nothing.
+ */
 static ngx_int_t
 ngx_http_mcp_tenant_body_name(ngx_http_request_t *r, ngx_str_t *header,
     ngx_str_t *ret_name)
 {
     size_t     head, tail;
-    ngx_str_t  encoded;
+    ngx_str_t  encoded, canonical;
 
     head = sizeof(NGX_HTTP_MCP_TENANT_BASE64_HEAD) - 1;
     tail = sizeof(NGX_HTTP_MCP_TENANT_BASE64_TAIL) - 1;
@@ -501,7 +505,27 @@ ngx_http_mcp_tenant_body_name(ngx_http_request_t *r, ngx_str_t *header,
         return NGX_ERROR;
     }
 
-    return ngx_decode_base64(ret_name, &encoded);
+    if (ngx_decode_base64(ret_name, &encoded) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    canonical.data = ngx_pnalloc(r->pool,
+                                 ngx_base64_encoded_length(ret_name->len));
+    if (canonical.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_encode_base64(&canonical, ret_name);
+
+    if (encoded.len < canonical.len && encoded.len % 4) {
+        while (canonical.data[canonical.len - 1] == '=') {
+            canonical.len--;
+        }
+    }
+
+    return encoded.len == canonical.len
+           && ngx_memcmp(encoded.data, canonical.data, encoded.len) == 0
+           ? NGX_OK : NGX_ERROR;
 }
 
 
