@@ -81,6 +81,7 @@ our %cut = (
 my %all = (%shown, %cut);
 my @names = sort keys %all;
 
+$ENV{TEST_NGINX_HTTP2} = free_port();
 master_on();        # or there is no loader
 mock_start(map { $_ => $all{$names[$_]} } 0 .. $#names);
 
@@ -160,6 +161,30 @@ sub refused {
     is(scalar(@{mock('seen')->{requests}}), $asked, "$name: no server");
 }
 
+# The answer to a request over HTTP/2, and its status behind it.  At times,
+# curl 7.88 loses an answer that comes before it has sent the body.
+sub over_http2 {
+    my ($server, $body, @headers) = @_;
+    my $text;
+
+    wait_until(sub {
+        $text = curl($server, $body, @headers);
+        return $text !~ / 0 000$/;
+    }, 'there is an answer');
+
+    return $text;
+}
+
+sub curl {
+    my ($server, $body, @headers) = @_;
+
+    return command_output('curl', '-s', '--http2-prior-knowledge',
+        (map { ('-H', $_) } 'Authorization: Bearer ' . key('a'),
+                            'Content-Type: application/json', @headers),
+        '--data-binary', $body, '-w', ' %{http_version} %{http_code}',
+        "http://127.0.0.1:$ENV{TEST_NGINX_HTTP2}/tenant/a/servers/$server/mcp");
+}
+
 no_long_string();
 run_tests();
 
@@ -217,6 +242,53 @@ __DATA__
        'a allow a deny b allow a deny', 'each is audited as what it was');
 --- no_error_log
 [error]
+[alert]
+[crit]
+
+
+
+=== over HTTP/2 the same holds
+--- server
+listen 127.0.0.1:$TEST_NGINX_HTTP2 http2;
+--- dialog
+    my ($echo, $drop) = (tool('echo'), tool('drop_all'));
+
+    like(over_http2('ruled', $echo), qr/ 2 200$/, 'what may pass does');
+
+    wait_until(sub { (() = audit()) == 2 }, 'and is audited');
+
+    my $n = @{mock('seen')->{requests}};
+    my $bad = '"code":-32600,.*"duplicate_header".* 2 400$';
+
+    for (['"unknown_tool".* 2 200$', 'tool_not_allowed', $drop],
+         [$bad, 'duplicate_header', $echo, 'mcp-method: tools/call',
+          'mcp-method: tools/call'],
+         [$bad, 'duplicate_header', $echo, 'mcp-name: echo', 'Mcp-Name: x'],
+         [$bad, 'duplicate_header', $echo, 'mcp-session-id: a',
+          'mcp-session-id: a'],
+         [$bad, 'duplicate_header', $echo, 'mcp-protocol-version: 2025-11-25',
+          'mcp-protocol-version: 2026-07-28'],
+         ['"code":-32020.* 2 400$', 'header_mismatch', $echo,
+          'mcp-name: =?base64?ZWNobx==?='],
+         ['"host_not_allowed".* 2 403$', 'host_not_allowed',
+          $echo, 'Host: evil.example'],
+         [' 2 403$', 'origin_not_allowed', $echo, 'Origin: null'],
+         [' 2 415$', 'unsupported_encoding', $echo, 'Content-Encoding: gzip'],
+         [' 2 404$', 'unknown_session', $echo, 'mcp-session-id: a'])
+    {
+        my ($expected, $reason, $body, @headers) = @$_;
+        my $before = () = audit();
+        my $name = $headers[0] // 'a tool that is denied';
+
+        like(over_http2('ruled', $body, @headers), qr/$expected/s, $name);
+        wait_until(sub {
+            my @lines = audit();
+            return @lines > $before && $lines[-1]{reason} eq $reason;
+        }, "$name: audited with its reason");
+    }
+
+    is(scalar(@{mock('seen')->{requests}}), $n, 'no server saw any of these');
+--- no_error_log
 [alert]
 [crit]
 
