@@ -7,7 +7,7 @@
  * decides on.  Keys are compared after decoding, exactly.  At a level that is
  * read, a duplicate key is an error, since peers differ in which one they take,
  * and so is a key that is one only to peers that ignore case, as Go's
- * encoding/json does.
+ * encoding/json does, or that end it at a NUL.
  */
 
 #ifndef _MCP_RPC_H_INCLUDED_

@@ -47,7 +47,7 @@ static mcp_rpc_member_e mcp_rpc_member(mcp_rpc_level_e level,
     const mcp_str_t *key, bool *ret_exact);
 static mcp_rpc_member_e mcp_rpc_member_folded(mcp_rpc_level_e level,
     const mcp_str_t *key);
-static bool mcp_rpc_ascii(const mcp_str_t *key);
+static bool mcp_rpc_plain(const mcp_str_t *key);
 static bool mcp_rpc_folds(const mcp_str_t *key, const mcp_str_t *known);
 static int mcp_rpc_lower(int c);
 static void mcp_rpc_value_jsonrpc(mcp_rpc_scanner_t *scanner,
@@ -172,9 +172,18 @@ mcp_rpc_key(mcp_rpc_scanner_t *scanner, const mcp_str_t *key)
 {
     bool                    exact;
     uint32_t                bit;
+    mcp_str_t               start;
     const char             *error;
     mcp_rpc_member_e        i;
     const mcp_rpc_field_t  *field;
+
+    if (key->data == NULL) {
+        start = mcp_json_scan_long_key(&scanner->json);
+
+        if (memchr(start.data, '\0', start.len)) {
+            key = &start;
+        }
+    }
 
     i = mcp_rpc_member(scanner->level, key, &exact);
 
@@ -183,8 +192,7 @@ mcp_rpc_key(mcp_rpc_scanner_t *scanner, const mcp_str_t *key)
         return;
     }
 
-    error = exact ? NULL
-            : "a key is one that is read but for the case of its letters";
+    error = exact ? NULL : "some readers take a key for one that is read";
 
     bit = mcp_rpc_bit(i);
     field = &mcp_rpc_fields[i];
@@ -217,7 +225,7 @@ mcp_rpc_key(mcp_rpc_scanner_t *scanner, const mcp_str_t *key)
 }
 
 
-/* A key that was too long for its buffer is none of those that are read. */
+/* A key without data, which was too long, is none of those that are read. */
 
 static mcp_rpc_member_e
 mcp_rpc_member(mcp_rpc_level_e level, const mcp_str_t *key, bool *ret_exact)
@@ -234,10 +242,10 @@ mcp_rpc_member(mcp_rpc_level_e level, const mcp_str_t *key, bool *ret_exact)
 
     if (!(lengths & mcp_rpc_length(key->len))) {
 
-        /* what folds to ASCII is longer in UTF-8 */
+        /* what folds to ASCII is longer in UTF-8, as is what a NUL cuts */
 
         if (!(lengths & (mcp_rpc_length(key->len) - 1))
-            || mcp_rpc_ascii(key))
+            || mcp_rpc_plain(key))
         {
             return MEMBER_OTHER;
         }
@@ -279,8 +287,10 @@ mcp_rpc_member_folded(mcp_rpc_level_e level, const mcp_str_t *key)
 }
 
 
+/* ASCII, and no NUL: taking 1 from that sets its highest bit. */
+
 static bool
-mcp_rpc_ascii(const mcp_str_t *key)
+mcp_rpc_plain(const mcp_str_t *key)
 {
     size_t    i;
     uint64_t  bytes, all;
@@ -289,11 +299,12 @@ mcp_rpc_ascii(const mcp_str_t *key)
 
     for (i = 0; key->len - i >= sizeof(bytes); i += sizeof(bytes)) {
         memcpy(&bytes, key->data + i, sizeof(bytes));
-        all |= bytes;
+        all |= bytes | (bytes - UINT64_C(0x0101010101010101));
     }
 
     for ( /* void */ ; i < key->len; i++) {
-        all |= (unsigned char) key->data[i];
+        bytes = (unsigned char) key->data[i];
+        all |= bytes | (bytes - 1);
     }
 
     return (all & UINT64_C(0x8080808080808080)) == 0;
@@ -302,7 +313,8 @@ mcp_rpc_ascii(const mcp_str_t *key)
 
 /*
  * All that ASCII letters fold to: Unicode has the long s and the Kelvin sign,
- * and by some tables the capital i with a dot and the small one without.
+ * and by some tables the capital i with a dot and the small one without.  To
+ * readers with C strings a key ends at a NUL.
  */
 
 static bool
@@ -353,7 +365,7 @@ mcp_rpc_folds(const mcp_str_t *key, const mcp_str_t *known)
         p += n;
     }
 
-    return p == last;
+    return p == last || *p == '\0';
 }
 
 

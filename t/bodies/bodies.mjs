@@ -293,6 +293,11 @@ export class Bodies {
         const others = { s: 'S\u017f', k: 'K\u212a', i: 'I\u0130\u0131' };
         const at = this.random.below(key.length + 1);
 
+        if (this.random.oneIn(4)) {
+            return `${key}\0`
+                   + this.random.pick(['', 'x', '\0', 'y'.repeat(70)]);
+        }
+
         return this.random.oneIn(3)
                ? key.toUpperCase()
                : key.replaceAll(/[a-z]/gi, (letter, i) =>

@@ -36,7 +36,7 @@ const TOKEN = /"[^"\\]*(?:\\.[^"\\]*)*"|[{}[\],:]|[^\s{}[\],:"]+/g;
 /*
  * {value, error}: error, when the body must be refused: "not-json", "twice" for
  * a key that is read and there twice, or "case" for one that a reader that does
- * not mind the case of letters would read.
+ * not mind the case of letters, or ends it at a NUL, would read.
  */
 export function look(body) {
     let value;
@@ -142,8 +142,8 @@ function judge(text) {
 
 /* Two of these are no ASCII letters when they are made small. */
 function fold(key) {
-    return key.replace(/[\u0130\u0131]/g, 'i').replaceAll('\u017f', 's')
-              .toLowerCase();
+    return key.split('\0')[0].replace(/[\u0130\u0131]/g, 'i')
+              .replaceAll('\u017f', 's').toLowerCase();
 }
 
 

@@ -82,8 +82,9 @@ static const rpc_case_t  duplicate_cases[] = {
     { "an escaped method is a duplicate",
       body(CALL ",\"\\u006Dethod\":\"m\"}"),
       MCP_RPC_INVALID, "", "1" },
-    { "a key with a NUL is another key",
-      body(CALL ",\"method\\u0000\":1,\"\\u0000method\":1,\"\":1}"),
+    { "a key with a NUL before or within is another key",
+      body(CALL ",\"metho\\u0000d\":1,\"\\u0000method\":1,\"\":1,"
+           "\"methods and more\\u0000\":1,\"\\u0000\":1}"),
       MCP_RPC_DONE, "request 1 m - - -;", "1" },
     { "a very long key",
       body(CALL
@@ -93,7 +94,7 @@ static const rpc_case_t  duplicate_cases[] = {
 };
 
 
-/* Go's encoding/json takes each of these for a key that is read. */
+/* Some readers take each of these for a key that is read. */
 
 static const rpc_case_t  fold_cases[] = {
     { "Method beside method", body(CALL ",\"Method\":\"x\"}"),
@@ -154,6 +155,23 @@ static const rpc_case_t  fold_cases[] = {
       MCP_RPC_INVALID, "", "1" },
     { "tasks in other letters", body(LISTEN "\"TaskIDs\":[]}}}"),
       MCP_RPC_INVALID, "", "1" },
+    { "method, cut at a NUL", body(CALL ",\"method\\u0000\":1}"),
+      MCP_RPC_INVALID, "", "1" },
+    { "Name, cut at a NUL, with more behind it",
+      body(PARAM "\"name\":\"a\",\"Name\\u0000\\u0000 12345\":\"b\"}}"),
+      MCP_RPC_INVALID, "", "1" },
+    { "ref, of the length of name, cut at a NUL",
+      body(PARAM "\"ref\\u0000\":{}}}"), MCP_RPC_INVALID, "", "1" },
+    { "method, cut at a NUL, with much behind it",
+      body(CALL ",\"method\\u0000456789012345678901234567890123456789012345678"
+           "90123456789012345678901234567890\\u0000\":1}"),
+      MCP_RPC_INVALID, "", "1" },
+    { "a long key with a NUL where nothing ends",
+      body(CALL ",\"methods\\u000056789012345678901234567890123456789012345678"
+           "90123456789012345678901234567890\":1}"),
+      MCP_RPC_DONE, "request 1 m - - -;", "1" },
+    { "an id, cut at a NUL", body(CALL ",\"id\\u0000x\":2}"),
+      MCP_RPC_INVALID, "", "" },
     { "in a message of a batch", body("[" CALL "}," CALL ",\"Id\":1}]"),
       MCP_RPC_INVALID, "request 1 m - - -;", "" },
     { "where no key is read, letters are free",
