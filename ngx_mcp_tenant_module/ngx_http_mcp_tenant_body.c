@@ -34,6 +34,12 @@ static mcp_rpc_result_e ngx_http_mcp_tenant_body_feed_file(
     ngx_http_request_t *r, mcp_rpc_scanner_t *scanner, ngx_buf_t *b);
 static int ngx_http_mcp_tenant_body_message(void *data,
     const mcp_rpc_message_t *message);
+static mcp_reason_e ngx_http_mcp_tenant_body_judge(
+    ngx_http_mcp_tenant_scan_t *scan, const mcp_rpc_message_t *message);
+static mcp_reason_e ngx_http_mcp_tenant_body_note(
+    ngx_http_mcp_tenant_scan_t *scan, const mcp_rpc_message_t *message);
+static const mcp_str_t *ngx_http_mcp_tenant_body_thing(const char *label,
+    const mcp_rpc_message_t *message);
 static mcp_reason_e ngx_http_mcp_tenant_body_headers(ngx_http_request_t *r,
     ngx_http_mcp_tenant_ctx_t *ctx, const mcp_rpc_message_t *message);
 static ngx_int_t ngx_http_mcp_tenant_body_name(ngx_http_request_t *r,
@@ -318,45 +324,82 @@ ngx_http_mcp_tenant_body_message(void *data, const mcp_rpc_message_t *message)
 {
     ngx_http_mcp_tenant_scan_t *scan = data;
 
+    mcp_reason_e  noted;
+
+    scan->reason = ngx_http_mcp_tenant_body_judge(scan, message);
+
+    /* of a batch, the first stands in logs, or the one that is refused */
+
+    if (scan->ctx->rpc_label == NULL || scan->reason != MCP_REASON_OK) {
+        noted = ngx_http_mcp_tenant_body_note(scan, message);
+
+        if (noted != MCP_REASON_OK) {
+            scan->reason = noted;
+        }
+    }
+
+    return scan->reason == MCP_REASON_OK ? MCP_OK : MCP_ERROR;
+}
+
+
+static mcp_reason_e
+ngx_http_mcp_tenant_body_judge(ngx_http_mcp_tenant_scan_t *scan,
+    const mcp_rpc_message_t *message)
+{
+    mcp_reason_e  reason;
+
+    if (message->protocol_version.data) {
+        scan->ctx->modern = 1;
+    }
+
+    reason = ngx_http_mcp_tenant_body_headers(scan->request, scan->ctx,
+                                              message);
+
+    return reason == MCP_REASON_OK
+           ? ngx_http_mcp_tenant_body_policy(scan, message) : reason;
+}
+
+
+static mcp_reason_e
+ngx_http_mcp_tenant_body_note(ngx_http_mcp_tenant_scan_t *scan,
+    const mcp_rpc_message_t *message)
+{
+    ngx_pool_t                 *pool;
     const mcp_str_t            *name;
     ngx_http_mcp_tenant_ctx_t  *ctx;
 
     ctx = scan->ctx;
+    pool = scan->request->pool;
 
-    /* of a batch, the first message stands in logs and metrics */
+    ctx->rpc_label = message->kind == MCP_RPC_RESPONSE ? "response"
+                     : mcp_rpc_method_label(message->method.data,
+                                            message->method.len);
 
-    if (ctx->rpc_label == NULL) {
+    name = ngx_http_mcp_tenant_body_thing(ctx->rpc_label, message);
 
-        name = message->name.data ? &message->name : &message->uri;
-
-        ctx->rpc_label = message->kind == MCP_RPC_RESPONSE ? "response"
-                         : mcp_rpc_method_label(message->method.data,
-                                                message->method.len);
-
-        if (ngx_http_mcp_tenant_body_keep(scan->request->pool,
-                                          &ctx->rpc_method, &message->method)
-            != NGX_OK
-            || ngx_http_mcp_tenant_body_keep(scan->request->pool,
-                                             &ctx->rpc_name, name)
-               != NGX_OK)
-        {
-            scan->reason = MCP_REASON_INTERNAL_ERROR;
-            return MCP_ERROR;
-        }
+    if (ngx_http_mcp_tenant_body_keep(pool, &ctx->rpc_method, &message->method)
+        != NGX_OK
+        || ngx_http_mcp_tenant_body_keep(pool, &ctx->rpc_name, name) != NGX_OK)
+    {
+        return MCP_REASON_INTERNAL_ERROR;
     }
 
-    if (message->protocol_version.data) {
-        ctx->modern = 1;
+    return MCP_REASON_OK;
+}
+
+
+/* What a message is about. */
+static const mcp_str_t *
+ngx_http_mcp_tenant_body_thing(const char *label,
+    const mcp_rpc_message_t *message)
+{
+    if (ngx_strcmp(label, "completion/complete") == 0) {
+        return message->ref_type.data
+               && ngx_http_mcp_tenant_str_is(&message->ref_type, "ref/prompt")
+               ? &message->ref_name : &message->ref_uri;
     }
 
-    scan->reason = ngx_http_mcp_tenant_body_headers(scan->request, ctx,
-                                                    message);
-
-    if (scan->reason == MCP_REASON_OK) {
-        scan->reason = ngx_http_mcp_tenant_body_policy(scan, message);
-    }
-
-    return scan->reason == MCP_REASON_OK ? MCP_OK : MCP_ERROR;
+    return message->name.data ? &message->name : &message->uri;
 }
 
 
@@ -428,13 +471,17 @@ ngx_http_mcp_tenant_body_headers(ngx_http_request_t *r,
 }
 
 
-/* "=?base64?...?=" stands for text that a header cannot hold as it is. */
+/*
+ * "=?base64?...?=" stands for text that a header cannot hold as it is.  Only
+ * one writing of it is taken, with its padding or without: NGINX's decoder
+ * ignores what follows a "=", and bits that stand for nothing.
+ */
 static ngx_int_t
 ngx_http_mcp_tenant_body_name(ngx_http_request_t *r, ngx_str_t *header,
     ngx_str_t *ret_name)
 {
     size_t     head, tail;
-    ngx_str_t  encoded;
+    ngx_str_t  encoded, canonical;
 
     head = sizeof(NGX_HTTP_MCP_TENANT_BASE64_HEAD) - 1;
     tail = sizeof(NGX_HTTP_MCP_TENANT_BASE64_TAIL) - 1;
@@ -458,7 +505,27 @@ ngx_http_mcp_tenant_body_name(ngx_http_request_t *r, ngx_str_t *header,
         return NGX_ERROR;
     }
 
-    return ngx_decode_base64(ret_name, &encoded);
+    if (ngx_decode_base64(ret_name, &encoded) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    canonical.data = ngx_pnalloc(r->pool,
+                                 ngx_base64_encoded_length(ret_name->len));
+    if (canonical.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_encode_base64(&canonical, ret_name);
+
+    if (encoded.len < canonical.len && encoded.len % 4) {
+        while (canonical.data[canonical.len - 1] == '=') {
+            canonical.len--;
+        }
+    }
+
+    return encoded.len == canonical.len
+           && ngx_memcmp(encoded.data, canonical.data, encoded.len) == 0
+           ? NGX_OK : NGX_ERROR;
 }
 
 
@@ -486,6 +553,7 @@ ngx_http_mcp_tenant_body_policy(ngx_http_mcp_tenant_scan_t *scan,
     request.subscriptions = message->subscriptions;
     request.nsubscriptions = message->nsubscriptions;
     request.subscriptions_read = message->subscriptions_read;
+    request.no_tasks = message->no_tasks;
 
     if (message->name.data && ngx_strcmp(request.label, "tools/call") == 0) {
         limit = mcp_policy_tool_limit(&scan->policy, message->name.data,

@@ -110,6 +110,7 @@ ngx_http_mcp_tenant_count_server(ngx_http_mcp_tenant_shctx_t *sh,
     uint32_t                           n;
     const mcp_image_t                 *image;
     mcp_filter_answer_t                answer;
+    const mcp_image_server_t          *server;
     ngx_http_mcp_tenant_server_row_t  *row;
 
     if (ctx->route != NGX_HTTP_MCP_TENANT_ROUTE_MCP
@@ -119,13 +120,13 @@ ngx_http_mcp_tenant_count_server(ngx_http_mcp_tenant_shctx_t *sh,
     }
 
     image = ctx->image->image;
-    n = mcp_image_server(image, ctx->server)->row;
+    server = mcp_image_server(image, ctx->server);
 
-    if (n == MCP_IMAGE_NONE) {
+    if (server->row == MCP_IMAGE_NONE) {
         return;
     }
 
-    row = &sh->servers[n];
+    row = &sh->servers[server->row];
 
     row->requests[outcome][mcp_rpc_label_number(ctx->rpc_label)]++;
     row->eras[ctx->modern]++;
@@ -137,6 +138,13 @@ ngx_http_mcp_tenant_count_server(ngx_http_mcp_tenant_shctx_t *sh,
     }
 
     if (ctx->tool_limit == MCP_IMAGE_NONE) {
+
+        if (server->tool_limits.count && ctx->rpc_label
+            && ngx_strcmp(ctx->rpc_label, "tools/call") == 0)
+        {
+            row->others[outcome]++;
+        }
+
         return;
     }
 

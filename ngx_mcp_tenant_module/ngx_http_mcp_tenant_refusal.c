@@ -337,7 +337,7 @@ ngx_http_mcp_tenant_rpc_body(ngx_http_mcp_tenant_ctx_t *ctx,
                      "message", reason->title,
                      "data", "reason", reason->public_word);
 
-    if (name->data
+    if (name->len
         && (ctx->reason == MCP_REASON_TOOL_NOT_ALLOWED
             || ctx->reason == MCP_REASON_PROMPT_NOT_ALLOWED
             || ctx->reason == MCP_REASON_RESOURCE_NOT_ALLOWED))

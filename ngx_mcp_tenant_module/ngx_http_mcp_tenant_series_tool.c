@@ -1,6 +1,6 @@
 /*
- * Metrics of the limits of tools.  Their patterns are the closed list that
- * labels come from; names of tools are the clients'.
+ * Metrics of the limits of tools.  Their patterns and "other" are the closed
+ * list that labels come from; names of tools are the clients'.
  */
 
 #include "ngx_http_mcp_tenant_module.h"
@@ -21,6 +21,12 @@ typedef struct {
 } ngx_http_mcp_tenant_tools_t;
 
 
+static void ngx_http_mcp_tenant_tools_count(
+    ngx_http_mcp_tenant_tools_t *tools, const uint32_t *counts);
+static ngx_uint_t ngx_http_mcp_tenant_tools_is_other(
+    ngx_http_mcp_tenant_tools_t *tools);
+static void ngx_http_mcp_tenant_tools_other(
+    ngx_http_mcp_tenant_tools_t *tools);
 static void ngx_http_mcp_tenant_tools_init(ngx_http_mcp_tenant_tools_t *tools,
     ngx_http_mcp_tenant_series_t *s, uint32_t n);
 static ngx_uint_t ngx_http_mcp_tenant_tools_next(
@@ -29,35 +35,92 @@ static void ngx_http_mcp_tenant_tools_write(ngx_http_mcp_tenant_tools_t *tools,
     const char *label, uint32_t value);
 
 
+/* A limit of the tool "other" shares the series of all others. */
+
 void
 ngx_http_mcp_tenant_metric_tools_requests(ngx_http_mcp_tenant_series_t *s,
     uint32_t n)
 {
-    uint32_t                         count;
-    ngx_uint_t                       i;
-    ngx_http_mcp_tenant_tools_t      tools;
-    ngx_http_mcp_tenant_tool_row_t  *row;
-
-    static const char  *outcomes[] = {
-        [NGX_HTTP_MCP_TENANT_DENIED] = ",outcome=\"deny\"",
-        [NGX_HTTP_MCP_TENANT_ALLOWED] = ",outcome=\"allow\""
-    };
+    uint32_t                           counts[NGX_HTTP_MCP_TENANT_OUTCOMES];
+    ngx_uint_t                         i, others_told;
+    ngx_http_mcp_tenant_tools_t        tools;
+    ngx_http_mcp_tenant_tool_row_t    *row;
+    ngx_http_mcp_tenant_server_row_t  *others;
 
     ngx_http_mcp_tenant_tools_init(&tools, s, n);
+
+    if (tools.record->tool_limits.count == 0
+        || tools.record->row == MCP_IMAGE_NONE)
+    {
+        return;
+    }
+
+    others = &s->sh->servers[tools.record->row];
+    others_told = 0;
 
     while (ngx_http_mcp_tenant_tools_next(&tools)) {
 
         row = &s->sh->tools[tools.tool->limits.requests];
 
         for (i = 0; i < NGX_HTTP_MCP_TENANT_OUTCOMES; i++) {
+            counts[i] = row->requests[i];
+        }
 
-            count = row->requests[i];
+        if (ngx_http_mcp_tenant_tools_is_other(&tools) && !others_told) {
+            others_told = 1;
 
-            if (count) {
-                ngx_http_mcp_tenant_tools_write(&tools, outcomes[i], count);
+            for (i = 0; i < NGX_HTTP_MCP_TENANT_OUTCOMES; i++) {
+                counts[i] += others->others[i];
             }
         }
+
+        ngx_http_mcp_tenant_tools_count(&tools, counts);
     }
+
+    if (!others_told) {
+
+        for (i = 0; i < NGX_HTTP_MCP_TENANT_OUTCOMES; i++) {
+            counts[i] = others->others[i];
+        }
+
+        ngx_http_mcp_tenant_tools_other(&tools);
+        ngx_http_mcp_tenant_tools_count(&tools, counts);
+    }
+}
+
+
+static void
+ngx_http_mcp_tenant_tools_count(ngx_http_mcp_tenant_tools_t *tools,
+    const uint32_t *counts)
+{
+    ngx_uint_t  i;
+
+    static const char  *outcomes[] = {
+        [NGX_HTTP_MCP_TENANT_DENIED] = ",outcome=\"deny\"",
+        [NGX_HTTP_MCP_TENANT_ALLOWED] = ",outcome=\"allow\""
+    };
+
+    for (i = 0; i < NGX_HTTP_MCP_TENANT_OUTCOMES; i++) {
+        if (counts[i]) {
+            ngx_http_mcp_tenant_tools_write(tools, outcomes[i], counts[i]);
+        }
+    }
+}
+
+
+static ngx_uint_t
+ngx_http_mcp_tenant_tools_is_other(ngx_http_mcp_tenant_tools_t *tools)
+{
+    return tools->match_len == sizeof("other") - 1
+           && ngx_memcmp(tools->match, "other", tools->match_len) == 0;
+}
+
+
+static void
+ngx_http_mcp_tenant_tools_other(ngx_http_mcp_tenant_tools_t *tools)
+{
+    tools->match_len = sizeof("other") - 1;
+    ngx_memcpy(tools->match, "other", tools->match_len);
 }
 
 

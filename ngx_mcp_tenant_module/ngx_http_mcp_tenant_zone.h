@@ -50,6 +50,9 @@ typedef struct {
     _Atomic uint32_t                 eras[NGX_HTTP_MCP_TENANT_ERAS];
     _Atomic uint32_t                 answers[NGX_HTTP_MCP_TENANT_ANSWERS];
     _Atomic uint32_t                 failures;      /* of endpoints */
+
+    /* calls of tools that no limit is for, where some have one */
+    _Atomic uint32_t                 others[NGX_HTTP_MCP_TENANT_OUTCOMES];
 } ngx_http_mcp_tenant_server_row_t;
 
 

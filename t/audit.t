@@ -152,6 +152,26 @@ method=tools/call name=first decision=allow reason=ok
 
 
 
+=== a completion has the name of what its ref names
+--- request eval
+[map { "POST /servers/one/mcp\n" . '{"jsonrpc":"2.0","id":1,'
+        . qq("method":"completion/complete","params":{"name":"x",$_}}) }
+ '"ref":{"type":"ref/prompt","name":"hello","uri":"y"}',
+ '"ref":{"uri":"file:///a","type":"ref/resource","name":"y"}',
+ '"uri":"y"']
+--- more_headers eval
+$::head
+--- error_code eval
+[200, 200, 200]
+--- upstream eval
+"a POST /one\n" x 3
+--- audit
+method=completion/complete name=hello decision=allow reason=ok
+method=completion/complete name=file:///a decision=allow reason=ok
+method=completion/complete name= decision=allow reason=ok
+
+
+
 === text of clients cannot break a line, or out of its field
 --- request eval
 my @names = ('a\"b', 'a\\\\', '\n\r\t', '\u0001\u001f', '","tenant":"b',

@@ -77,8 +77,10 @@ END
 sub unknown_tool {
     my ($name) = @_;
 
+    $name = ": $name" if length $name;
+
     return qq({"jsonrpc":"2.0","id":1,"error":{"code":-32602,)
-           . qq("message":"Unknown tool: $name",)
+           . qq("message":"Unknown tool$name",)
            . '"data":{"reason":"unknown_tool"}}}';
 }
 
@@ -250,20 +252,22 @@ main::post('{"jsonrpc":"2.0","id":1,"method":"ping","method":"ping"}',
                       '{"notifications":{},"notifications":{}}'),
            main::call('subscriptions/listen', '{"notifications":{'
                       . '"resourceSubscriptions":[],'
-                      . '"resourceSubscriptions":["a"]}}'))
+                      . '"resourceSubscriptions":["a"]}}'),
+           main::call('subscriptions/listen', '{"notifications":{'
+                      . '"taskIds":[],"task\u0049ds":["a"]}}'))
 --- more_headers eval
 $::head
 --- error_code eval
-main::each_of(17, 400)
+main::each_of(18, 400)
 --- response_body_like eval
-main::each_of(17, qr/"reason":"invalid_message"/)
+main::each_of(18, qr/"reason":"invalid_message"/)
 
 
 
 === what the gateway does not read may be anything that JSON allows
 --- request eval
 main::post(main::call('tools/call', '{"name":"x","arguments":{"a":1,"a":2}}'),
-           main::call('ping', '{"Name":1,"x":[[[{"y":1e300}]]]}'),
+           main::call('ping', '{"Names":1,"x":[[[{"y":1e300}]]]}'),
            main::call('ping', '[1,2]'),
            "  \r\n\t$::ping\n ",
            '{"jsonrpc":"2.0","id":1,"\u006dethod":"ping"}',
@@ -321,7 +325,7 @@ $::head
 a POST /json/one
 --- audit
 method=ping decision=allow reason=ok
-method=ping decision=deny reason=tool_not_allowed
+method=tools/call decision=deny reason=tool_not_allowed
 method=tools/call decision=deny reason=tool_not_allowed
 method=ping decision=deny reason=invalid_message
 method=ping decision=deny reason=invalid_message
@@ -540,7 +544,8 @@ main::post(main::call('tools/call', '{"name":"dr\u006fp"}'),
                       '{"arguments":{"name":"echo"},"name":"drop"}'),
            '{"params":{"name":"drop"},"jsonrpc":"2.0","id":1,'
            . '"method":"tools/call"}',
-           main::call('tools/call', '{"Name":"echo","name":"drop"}'))
+           main::call('tools/call',
+                      '{"arguments":{"Name":"echo"},"name":"drop"}'))
 --- more_headers eval
 $::head
 --- error_code eval
@@ -549,6 +554,41 @@ main::each_of(7, 200)
 main::each_of(7, main::unknown_tool('drop'))
 --- audit eval
 "method=tools/call name=drop decision=deny reason=tool_not_allowed\n" x 7
+
+
+
+=== a policy is not got round by a server that reads keys in any case
+--- catalog_a eval
+$::policy
+--- tenants
+tenants:
+  - id: a
+    catalog_file: a.yaml
+    api_keys: [{key_hash: "<hash a>", name: main}]
+--- request eval
+my $echo = '"method":"tools/call","params":{"name":"echo"}';
+main::post((map { main::call('tools/call', $_) }
+            '{"name":"echo","Name":"drop"}', '{"NAME":"drop","name":"echo"}',
+            '{"name":"echo","nAm\u0065":"drop"}'),
+           main::call('completion/complete', '{"Ref":{}}'),
+           (map { qq({"jsonrpc":"2.0",$_}) }
+            qq("id":1,$echo,"Params":{"name":"drop"}),
+            qq("id":1,$echo,"param\xc5\xbf":{"name":"drop"}),
+            qq("id":1,$echo,"param\\u017F":{"name":"drop"}),
+            qq("id":1,$echo,"Method":"tools/list"),
+            qq("id":1,$echo,"ID":2),
+            '"id":1,"METHOD":"tools/call","params":{"name":"drop"}',
+            qq($echo,"Id":1)),
+           main::call('tasks/get', qq({"tas\xe2\x84\xaaId":"t"})))
+--- more_headers eval
+$::head
+--- error_code eval
+main::each_of(12, 400)
+--- response_body_like eval
+main::each_of(12, '"code":-32600,.*"reason":"invalid_message"')
+--- upstream
+--- audit eval
+"decision=deny reason=invalid_message\n" x 12
 
 
 
@@ -626,7 +666,7 @@ main::post(map { main::call('completion/complete', qq({$_})) }
            '"ref":{"type":"ref/prompt","name":"shown\u0000"}',
            '"ref":{"type":"ref/prompt","name":"' . 'x' x 1025 . '"}',
            qq("ref":[{$shown}]), '"ref":"shown"', '"ref":null', '',
-           qq("Ref":{$shown}))
+           qq("refs":{$shown}))
 --- more_headers eval
 $::head
 --- error_code eval
@@ -636,6 +676,41 @@ main::each_of(21, 200)
  main::each_of(18, '"code":-32[06]02,.*"unknown_(?:prompt|resource)"')->@*]
 --- upstream eval
 "a POST /json/one\n" x 3
+
+
+
+=== a completion that is refused says the name, to the client and the audit
+--- catalog_a eval
+$::ways
+--- tenants
+tenants:
+  - id: a
+    catalog_file: a.yaml
+    api_keys: [{key_hash: "<hash a>", name: main}]
+--- request eval
+main::post((map { main::call('completion/complete', qq({$_})) }
+            '"ref":{"type":"ref/prompt","name":"hidden","uri":"u"}',
+            '"ref":{"type":"ref/resource","uri":"file:///etc/a","name":"n"}',
+            '"name":"n","ref":{"type":"ref/prompt"}', '"uri":"u"'),
+           '[' . main::call('prompts/get', '{"name":"shown"}') . ','
+           . main::call('tools/call', '{"name":"read_mail"}') . ','
+           . main::call('prompts/get', '{"name":"hidden"}') . ']')
+--- more_headers eval
+$::head
+--- error_code eval
+main::each_of(5, 200)
+--- response_body_like eval
+['"id":1,.*"message":"Unknown prompt: hidden"',
+ '"id":1,.*"message":"Resource not found: file:///etc/a"',
+ '"id":1,.*"message":"Unknown prompt"', '"message":"Resource not found"',
+ '"id":null,.*"message":"Unknown prompt: hidden"']
+--- upstream
+--- audit
+method=completion/complete name=hidden decision=deny reason=prompt_not_allowed
+method=completion/complete name=file:///etc/a decision=deny
+method=completion/complete name= decision=deny reason=prompt_not_allowed
+method=completion/complete name= decision=deny reason=resource_not_allowed
+method=prompts/get name=hidden decision=deny reason=prompt_not_allowed
 
 
 
@@ -731,14 +806,51 @@ main::post((map { main::call($_, '{"taskId":"t"}') }
             'tasks/get', 'tasks/result', 'tasks/update', 'tasks/cancel',
             'tasks/list', 'tasks\/get', 't\u0061sks/get', 'tasks/got'),
            '[' . main::call('tasks/get', '{"taskId":"t"}') . ']',
-           '{"jsonrpc":"2.0","method":"tasks/cancel","params":{"taskId":"t"}}')
+           '{"jsonrpc":"2.0","method":"tasks/cancel","params":{"taskId":"t"}}',
+           (map { main::call('subscriptions/listen', $_) }
+            (map { qq({"notifications":$_}) }
+             '{"taskIds":["t"]}', '{"task\u0049ds":["t"]}',
+             '{"toolsListChanged":true,"taskIds":["t","u"]}',
+             '{"taskIds":"t"}', '{"taskIds":{"t":1}}', '{"taskIds":null}',
+             '{"taskIds":[1]}', '[{"taskIds":["t"]}]', 'null'),
+            '[{"notifications":{"taskIds":["t"]}}]'),
+           '[' . main::call('ping') . ',' . main::call('subscriptions/listen',
+                           '{"notifications":{"taskIds":["t"]}}') . ']')
 --- more_headers eval
 $::head
 --- error_code eval
-main::each_of(10, 200)
+main::each_of(21, 200)
 --- response_body_like eval
-main::each_of(10, '"code":-32601,.*"unknown_method"')
+main::each_of(21, '"code":-32601,.*"unknown_method"')
 --- upstream
+
+
+
+=== to listen to no tasks, and to tasks by a key without rules on tools, passes
+--- catalog_a eval
+$::ways
+--- tenants
+tenants:
+  - id: a
+    catalog_file: a.yaml
+    api_keys:
+      - key_hash: "<hash a>"
+        name: main
+      - key_hash: "<hash a-2>"
+        name: narrow
+        tools: {deny: ["read_mail"]}
+--- request eval
+main::post((map { main::call('subscriptions/listen', qq({"notifications":$_})) }
+            '{"taskIds":[]}', '{"toolsListChanged":true}',
+            '{"toolsListChanged":true,"x":{"taskIds":["t"]}}',
+            '{"taskIds":["t"]}'))
+--- more_headers eval
+[("X-API-Key: <key a-2>\nContent-Type: application/json") x 3,
+ $::head]
+--- error_code eval
+main::each_of(4, 200)
+--- upstream eval
+"a POST /json/one\n" x 4
 
 
 

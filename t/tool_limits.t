@@ -69,11 +69,38 @@ main::catalog("{match: \"search_*\", $main::slow, burst: 1}, "
          server="echo",match="\Q$_->[0]\E",outcome="$_->[1]"\}[ ]$_->[2]$/xm,
          "$_->[0]: $_->[1] $_->[2]")
         for ['search_*', 'allow', 2], ['search_*', 'deny', 1],
-            ['*_all', 'allow', 1], ['*_all', 'deny', 1];
+            ['*_all', 'allow', 1], ['*_all', 'deny', 1],
+            ['other', 'allow', 5];
+
+    unlike($metrics, qr/_tool_requests_total\{.*"(?:read|other",.*"deny)"/,
+           'no other labels');
     is(call('echo', body => body('x') =~ s/call/list/r)->{status}, 200,
        'a list');
 --- error_log
 rate_limited by the quota of the tool
+
+
+
+=== calls that no limit is for are of "other", which may be a limit, too
+--- catalog_a eval
+main::catalog("{match: other, $main::slow}, {match: x, $main::slow}], "
+              . 'deny: [wipe')
+--- dialog
+    is(tool('other')->{status}, 200, 'the tool of the limit');
+    is(tool('other')->{status}, 429, 'once');
+    is(tool('x')->{status}, 200, 'another limit');
+    is(tool("read_$_")->{status}, 200, "no limit: $_") for 1 .. 3;
+    is_rpc(tool('wipe'), '200 unknown_tool id 7', 'a tool that is denied');
+    is(call('echo')->{status}, 200, 'another method');
+
+    my $metrics = McpQuota::get('/metrics');
+    my @series = $metrics =~ /^nginx_mcp_tenant_tool_requests_total\{
+                              tenant="a",server="echo",(.*)$/xmg;
+
+    is_deeply([sort @series],
+              ['match="other",outcome="allow"} 4',
+               'match="other",outcome="deny"} 2',
+               'match="x",outcome="allow"} 1'], 'a series of each, once');
 
 
 

@@ -191,6 +191,18 @@ mcp_json_scan_offset(const mcp_json_scan_t *scan)
 }
 
 
+mcp_str_t
+mcp_json_scan_long_key(const mcp_json_scan_t *scan)
+{
+    mcp_str_t  key;
+
+    key.data = scan->key;
+    key.len = scan->overflow ? scan->sink_len : 0;
+
+    return key;
+}
+
+
 void
 mcp_json_scan_enter(mcp_json_scan_t *scan)
 {

@@ -113,6 +113,12 @@ size_t mcp_json_scan_error_offset(const mcp_json_scan_t *scan);
 /* For a handler: the offset of the byte that made the event certain. */
 size_t mcp_json_scan_offset(const mcp_json_scan_t *scan);
 
+/*
+ * For a handler of a KEY that was too long: how it begins.  A NUL among its
+ * first MCP_JSON_KEY_MAX_LEN bytes is there, with all before it.
+ */
+mcp_str_t mcp_json_scan_long_key(const mcp_json_scan_t *scan);
+
 /* For a handler of OBJECT or ARRAY: tell what is in it, too. */
 void mcp_json_scan_enter(mcp_json_scan_t *scan);
 

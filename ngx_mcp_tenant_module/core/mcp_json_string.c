@@ -105,6 +105,10 @@ mcp_json_string_whole(mcp_json_scan_t *scan, const unsigned char *p,
             text.data = (const char *) start;
         }
 
+        /* nothing of it is kept, and it has no escapes */
+
+        scan->overflow = false;
+
     } else if (scan->sink) {
 
         if (scan->is_raw) {

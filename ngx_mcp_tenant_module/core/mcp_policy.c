@@ -38,6 +38,7 @@ static bool mcp_policy_reference(const mcp_policy_t *policy,
     const mcp_policy_request_t *request);
 static bool mcp_policy_subscriptions(const mcp_policy_t *policy,
     const mcp_policy_request_t *request);
+static bool mcp_policy_tasks(const mcp_policy_t *policy);
 static bool mcp_policy_rules_stand(const mcp_image_rules_t *rules);
 static bool mcp_policy_pass(const mcp_image_t *image,
     const mcp_image_rules_t *rules, const mcp_str_t *name,
@@ -144,19 +145,17 @@ mcp_policy_way(const mcp_policy_t *policy,
         break;
 
     case WAY_SUBSCRIPTIONS:
+
+        if (!request->no_tasks && !mcp_policy_tasks(policy)) {
+            return MCP_POLICY_NO_METHOD;
+        }
+
         allowed = mcp_policy_subscriptions(policy, request);
         break;
 
     case WAY_TASK:
-
-        /*
-         * A task comes from a call that was allowed, yet perhaps to another
-         * key: where keys differ in their tools, they would share results.
-         */
-
-        return policy->key && mcp_policy_rules_stand(
-                                         &policy->key->rules[MCP_KIND_TOOLS])
-               ? MCP_POLICY_NO_METHOD : MCP_POLICY_ALLOWED;
+        return mcp_policy_tasks(policy)
+               ? MCP_POLICY_ALLOWED : MCP_POLICY_NO_METHOD;
 
     case WAY_TASKS:
 
@@ -228,6 +227,18 @@ mcp_policy_subscriptions(const mcp_policy_t *policy,
     }
 
     return true;
+}
+
+
+/*
+ * A task comes from a call that was allowed, yet perhaps to another key:
+ * where keys differ in their tools, they would share results.
+ */
+static bool
+mcp_policy_tasks(const mcp_policy_t *policy)
+{
+    return policy->key == NULL
+           || !mcp_policy_rules_stand(&policy->key->rules[MCP_KIND_TOOLS]);
 }
 
 

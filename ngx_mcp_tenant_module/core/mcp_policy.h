@@ -25,9 +25,10 @@ typedef struct {
 /*
  * What a message asks for; data is NULL for what is absent.  label:
  * mcp_rpc_method_label() of a request or notification, never of a response.
- * subscriptions: params.notifications.resourceSubscriptions.  What was not
- * looked for is as if it was hidden: with ref or subscriptions not read, the
- * messages that need them are denied where they could matter.
+ * subscriptions: params.notifications.resourceSubscriptions; no_tasks: that
+ * there are none in its taskIds.  What was not looked for is as if it was
+ * hidden: with ref, subscriptions or tasks not read, the messages that need
+ * them are denied where they could matter.
  */
 typedef struct {
     const char       *label;
@@ -39,6 +40,7 @@ typedef struct {
     const mcp_str_t  *subscriptions;
     size_t            nsubscriptions;
     bool              subscriptions_read;
+    bool              no_tasks;
 } mcp_policy_request_t;
 
 

@@ -169,6 +169,10 @@ mcp_rpc_event(void *data, mcp_json_event_e event, const mcp_str_t *text)
         mcp_rpc_subscription(scanner, event, text);
         return MCP_OK;
 
+    case LEVEL_TASKS:
+        scanner->message.no_tasks = false;
+        return MCP_OK;
+
     default:
         mcp_rpc_value(scanner, event, text);
         return MCP_OK;
@@ -223,6 +227,7 @@ mcp_rpc_begin(mcp_rpc_scanner_t *scanner)
 
     scanner->message.subscriptions = scanner->subscriptions;
     scanner->message.subscriptions_read = true;
+    scanner->message.no_tasks = true;
 
     scanner->seen = 0;
     scanner->id_is_null = false;
@@ -246,6 +251,7 @@ mcp_rpc_end(mcp_rpc_scanner_t *scanner)
     switch (scanner->level) {
 
     case LEVEL_SUBSCRIPTIONS:
+    case LEVEL_TASKS:
         scanner->level = LEVEL_NOTIFICATIONS;
         return MCP_OK;
 

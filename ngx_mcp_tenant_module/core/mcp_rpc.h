@@ -4,8 +4,10 @@
  *
  * It checks all of RFC 8259 (grammar, UTF-8, no byte order mark, surrogates
  * in pairs, numbers that fit a double) and reads only what the gateway
- * decides on.  Keys are compared after decoding, exactly; a duplicate key at
- * a level that is read is an error, since peers differ in which one they take.
+ * decides on.  Keys are compared after decoding, exactly.  At a level that is
+ * read, a duplicate key is an error, since peers differ in which one they take,
+ * and so is a key that is one only to peers that ignore case, as Go's
+ * encoding/json does, or that end it at a NUL.
  */
 
 #ifndef _MCP_RPC_H_INCLUDED_
@@ -43,7 +45,8 @@ typedef enum {
  * From task_id on, what is no string, is too long or has a NUL is as if it
  * was absent: methods that are not MCP's may mean other things by these keys.
  * subscriptions: params.notifications.resourceSubscriptions; subscriptions_read
- * is false when there may be others, or they are not what MCP says.
+ * is false when there may be others, or they are not what MCP says.  no_tasks
+ * is false when params.notifications.taskIds names some, or might.
  */
 typedef struct {
     mcp_rpc_kind_e    kind;
@@ -60,6 +63,7 @@ typedef struct {
     const mcp_str_t  *subscriptions;
     size_t            nsubscriptions;
     bool              subscriptions_read;
+    bool              no_tasks;
 } mcp_rpc_message_t;
 
 

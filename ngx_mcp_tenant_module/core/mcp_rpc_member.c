@@ -13,6 +13,7 @@
 
 _Static_assert(sizeof(MCP_RPC_PROTOCOL_VERSION_KEY)
                <= MCP_JSON_KEY_MAX_LEN + 1, "every key that is read fits");
+_Static_assert(MCP_JSON_KEY_MAX_LEN < 64, "every length of a key has a bit");
 _Static_assert(sizeof(mcp_rpc_scanner_t) <= UINT16_MAX, "every offset fits");
 _Static_assert(MEMBER_COUNT <= 32, "every member has a bit");
 
@@ -34,13 +35,21 @@ typedef struct {
     const char       *has_nul;
 } mcp_rpc_field_t;
 
+#define mcp_rpc_length(len)     (UINT64_C(1) << (len))
+#define mcp_rpc_length_of(key)  mcp_rpc_length(sizeof(key) - 1)
+
 #define mcp_rpc_buffer(field)                                                 \
     sizeof(((mcp_rpc_scanner_t *) 0)->field),                                 \
     offsetof(mcp_rpc_scanner_t, field)
 
 
 static mcp_rpc_member_e mcp_rpc_member(mcp_rpc_level_e level,
+    const mcp_str_t *key, bool *ret_exact);
+static mcp_rpc_member_e mcp_rpc_member_folded(mcp_rpc_level_e level,
     const mcp_str_t *key);
+static bool mcp_rpc_plain(const mcp_str_t *key);
+static bool mcp_rpc_folds(const mcp_str_t *key, const mcp_str_t *known);
+static int mcp_rpc_lower(int c);
 static void mcp_rpc_value_jsonrpc(mcp_rpc_scanner_t *scanner,
     mcp_json_event_e event, const mcp_str_t *text);
 static void mcp_rpc_value_id(mcp_rpc_scanner_t *scanner,
@@ -123,7 +132,10 @@ static const mcp_rpc_field_t  mcp_rpc_fields[MEMBER_COUNT] = {
         "\"params.ref.uri\" is there twice", NULL, NULL, NULL },
 
     [MEMBER_SUBSCRIPTIONS] = { mcp_str("resourceSubscriptions"), 0, 0, 0,
-        "\"resourceSubscriptions\" is there twice", NULL, NULL, NULL }
+        "\"resourceSubscriptions\" is there twice", NULL, NULL, NULL },
+
+    [MEMBER_TASKS] = { mcp_str("taskIds"), 0, 0, 0,
+        "\"taskIds\" is there twice", NULL, NULL, NULL }
 };
 
 /* Those of a level end where those of the next begin. */
@@ -132,29 +144,67 @@ static const uint8_t  mcp_rpc_first[LEVEL_COUNT] = {
     [LEVEL_MESSAGE] = MEMBER_JSONRPC, [LEVEL_PARAMS] = MEMBER_NAME,
     [LEVEL_META] = MEMBER_PROTOCOL_VERSION, [LEVEL_REF] = MEMBER_REF_TYPE,
     [LEVEL_NOTIFICATIONS] = MEMBER_SUBSCRIPTIONS,
-    [LEVEL_SUBSCRIPTIONS] = MEMBER_COUNT
+    [LEVEL_SUBSCRIPTIONS] = MEMBER_COUNT, [LEVEL_TASKS] = MEMBER_COUNT
+};
+
+/* The lengths of their keys, since most keys are none of them. */
+
+static const uint64_t  mcp_rpc_lengths[LEVEL_COUNT] = {
+    [LEVEL_MESSAGE] = mcp_rpc_length_of("jsonrpc") | mcp_rpc_length_of("id")
+                      | mcp_rpc_length_of("method")
+                      | mcp_rpc_length_of("params")
+                      | mcp_rpc_length_of("result")
+                      | mcp_rpc_length_of("error"),
+    [LEVEL_PARAMS] = mcp_rpc_length_of("name") | mcp_rpc_length_of("uri")
+                     | mcp_rpc_length_of("taskId") | mcp_rpc_length_of("_meta")
+                     | mcp_rpc_length_of("ref")
+                     | mcp_rpc_length_of("notifications"),
+    [LEVEL_META] = mcp_rpc_length_of(MCP_RPC_PROTOCOL_VERSION_KEY),
+    [LEVEL_REF] = mcp_rpc_length_of("type") | mcp_rpc_length_of("name")
+                  | mcp_rpc_length_of("uri"),
+    [LEVEL_NOTIFICATIONS] = mcp_rpc_length_of("resourceSubscriptions")
+                            | mcp_rpc_length_of("taskIds")
 };
 
 
 void
 mcp_rpc_key(mcp_rpc_scanner_t *scanner, const mcp_str_t *key)
 {
+    bool                    exact;
     uint32_t                bit;
+    mcp_str_t               start;
+    const char             *error;
     mcp_rpc_member_e        i;
     const mcp_rpc_field_t  *field;
 
-    i = mcp_rpc_member(scanner->level, key);
-    scanner->member = i;
+    if (key->data == NULL) {
+        start = mcp_json_scan_long_key(&scanner->json);
+
+        if (memchr(start.data, '\0', start.len)) {
+            key = &start;
+        }
+    }
+
+    i = mcp_rpc_member(scanner->level, key, &exact);
 
     if (i == MEMBER_OTHER) {
+        scanner->member = MEMBER_OTHER;
         return;
     }
+
+    error = exact ? NULL : "some readers take a key for one that is read";
 
     bit = mcp_rpc_bit(i);
     field = &mcp_rpc_fields[i];
 
     if (scanner->seen & bit) {
-        mcp_rpc_invalid(scanner, field->duplicate);
+        error = field->duplicate;
+    }
+
+    scanner->seen |= bit;
+
+    if (error) {
+        mcp_rpc_invalid(scanner, error);
 
         if (i == MEMBER_ID) {
             memset(&scanner->message.id, 0, sizeof(mcp_str_t));
@@ -164,7 +214,7 @@ mcp_rpc_key(mcp_rpc_scanner_t *scanner, const mcp_str_t *key)
         return;
     }
 
-    scanner->seen |= bit;
+    scanner->member = i;
 
     if (field->size) {
         mcp_json_scan_capture(&scanner->json,
@@ -175,16 +225,34 @@ mcp_rpc_key(mcp_rpc_scanner_t *scanner, const mcp_str_t *key)
 }
 
 
-/* A key that was too long for its buffer is none of those that are read. */
+/* A key without data, which was too long, is none of those that are read. */
 
 static mcp_rpc_member_e
-mcp_rpc_member(mcp_rpc_level_e level, const mcp_str_t *key)
+mcp_rpc_member(mcp_rpc_level_e level, const mcp_str_t *key, bool *ret_exact)
 {
+    uint64_t           lengths;
     mcp_rpc_member_e   i;
     const mcp_str_t   *known;
 
     if (key->data == NULL) {
         return MEMBER_OTHER;
+    }
+
+    lengths = mcp_rpc_lengths[level];
+
+    if (!(lengths & mcp_rpc_length(key->len))) {
+
+        /* what folds to ASCII is longer in UTF-8, as is what a NUL cuts */
+
+        if (!(lengths & (mcp_rpc_length(key->len) - 1))
+            || mcp_rpc_plain(key))
+        {
+            return MEMBER_OTHER;
+        }
+
+        *ret_exact = false;
+
+        return mcp_rpc_member_folded(level, key);
     }
 
     for (i = mcp_rpc_first[level]; i < mcp_rpc_first[level + 1]; i++) {
@@ -193,11 +261,118 @@ mcp_rpc_member(mcp_rpc_level_e level, const mcp_str_t *key)
         if (known->len == key->len
             && memcmp(known->data, key->data, key->len) == 0)
         {
+            *ret_exact = true;
+            return i;
+        }
+    }
+
+    *ret_exact = false;
+
+    return mcp_rpc_member_folded(level, key);
+}
+
+
+static mcp_rpc_member_e
+mcp_rpc_member_folded(mcp_rpc_level_e level, const mcp_str_t *key)
+{
+    mcp_rpc_member_e  i;
+
+    for (i = mcp_rpc_first[level]; i < mcp_rpc_first[level + 1]; i++) {
+        if (mcp_rpc_folds(key, &mcp_rpc_fields[i].key)) {
             return i;
         }
     }
 
     return MEMBER_OTHER;
+}
+
+
+/* ASCII, and no NUL: taking 1 from that sets its highest bit. */
+
+static bool
+mcp_rpc_plain(const mcp_str_t *key)
+{
+    size_t    i;
+    uint64_t  bytes, all;
+
+    all = 0;
+
+    for (i = 0; key->len - i >= sizeof(bytes); i += sizeof(bytes)) {
+        memcpy(&bytes, key->data + i, sizeof(bytes));
+        all |= bytes | (bytes - UINT64_C(0x0101010101010101));
+    }
+
+    for ( /* void */ ; i < key->len; i++) {
+        bytes = (unsigned char) key->data[i];
+        all |= bytes | (bytes - 1);
+    }
+
+    return (all & UINT64_C(0x8080808080808080)) == 0;
+}
+
+
+/*
+ * All that ASCII letters fold to: Unicode has the long s and the Kelvin sign,
+ * and by some tables the capital i with a dot and the small one without.  To
+ * readers with C strings a key ends at a NUL.
+ */
+
+static bool
+mcp_rpc_folds(const mcp_str_t *key, const mcp_str_t *known)
+{
+    size_t       i, j, n;
+    const char  *p, *last;
+
+    static const struct {
+        char       letter;
+        mcp_str_t  text;
+    } folded[] = {
+        { 's', mcp_str("\xc5\xbf") },
+        { 'k', mcp_str("\xe2\x84\xaa") },
+        { 'i', mcp_str("\xc4\xb0") },
+        { 'i', mcp_str("\xc4\xb1") }
+    };
+
+    if (key->len < known->len) {
+        return false;
+    }
+
+    p = key->data;
+    last = p + key->len;
+
+    for (i = 0; i < known->len; i++) {
+
+        if (p < last && mcp_rpc_lower(*p) == mcp_rpc_lower(known->data[i])) {
+            p++;
+            continue;
+        }
+
+        n = 0;
+
+        for (j = 0; j < sizeof(folded) / sizeof(folded[0]) && n == 0; j++) {
+            if (mcp_rpc_lower(known->data[i]) == folded[j].letter
+                && (size_t) (last - p) >= folded[j].text.len
+                && memcmp(p, folded[j].text.data, folded[j].text.len) == 0)
+            {
+                n = folded[j].text.len;
+            }
+        }
+
+        if (n == 0) {
+            return false;
+        }
+
+        p += n;
+    }
+
+    return p == last || *p == '\0';
+}
+
+
+static int
+mcp_rpc_lower(int c)
+{
+    return c >= 'A' && c <= 'Z' ? c | 0x20 : c;
 }
 
 
@@ -247,6 +422,7 @@ mcp_rpc_value(mcp_rpc_scanner_t *scanner, mcp_json_event_e event,
 
         } else {
             scanner->message.subscriptions_read = false;
+            scanner->message.no_tasks = false;
         }
 
         break;
@@ -259,6 +435,17 @@ mcp_rpc_value(mcp_rpc_scanner_t *scanner, mcp_json_event_e event,
 
         } else {
             scanner->message.subscriptions_read = false;
+        }
+
+        break;
+
+    case MEMBER_TASKS:
+
+        if (event == MCP_JSON_ARRAY) {
+            mcp_rpc_enter(scanner, LEVEL_TASKS);
+
+        } else {
+            scanner->message.no_tasks = false;
         }
 
         break;
@@ -339,6 +526,7 @@ mcp_rpc_value_params(mcp_rpc_scanner_t *scanner, mcp_json_event_e event)
 
     case MCP_JSON_ARRAY:
         scanner->message.subscriptions_read = false;
+        scanner->message.no_tasks = false;
         break;
 
     default:

@@ -24,6 +24,7 @@ typedef enum {
     LEVEL_REF,
     LEVEL_NOTIFICATIONS,
     LEVEL_SUBSCRIPTIONS,
+    LEVEL_TASKS,
     LEVEL_COUNT
 } mcp_rpc_level_e;
 
@@ -48,6 +49,7 @@ typedef enum {
     MEMBER_REF_NAME,
     MEMBER_REF_URI,
     MEMBER_SUBSCRIPTIONS,
+    MEMBER_TASKS,
     MEMBER_COUNT
 } mcp_rpc_member_e;
 

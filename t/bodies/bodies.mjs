@@ -137,6 +137,7 @@ export class Bodies {
                 ['type', string], ['name', string], ['uri', string]]))],
             ['notifications', () => this.object(own([], [
                 ['resourceSubscriptions', () => this.uris()],
+                ['taskIds', () => this.uris()],
                 ['toolsListChanged', () => 'true']]))],
         ]);
 
@@ -264,9 +265,15 @@ export class Bodies {
             members.push([random.pick(members)[0], this.value(1)]);
         }
 
-        if (members.length && random.oneIn(40)) {
-            members.push([random.pick(members)[0].toUpperCase(),
+        if (members.length && random.oneIn(60)) {
+            members.push([this.recase(random.pick(members)[0]),
                           this.value(1)]);
+        }
+
+        if (members.length && random.oneIn(200)) {
+            const member = random.pick(members);
+
+            member[0] = this.recase(member[0]);
         }
 
         if (random.oneIn(4)) {
@@ -278,6 +285,25 @@ export class Bodies {
             + text + this.space());
 
         return `{${texts.join(',') || this.space()}}`;
+    }
+
+
+    /* With other letters that some take for the same. */
+    recase(key) {
+        const others = { s: 'S\u017f', k: 'K\u212a', i: 'I\u0130\u0131' };
+        const at = this.random.below(key.length + 1);
+
+        if (this.random.oneIn(4)) {
+            return `${key}\0`
+                   + this.random.pick(['', 'x', '\0', 'y'.repeat(70)]);
+        }
+
+        return this.random.oneIn(3)
+               ? key.toUpperCase()
+               : key.replaceAll(/[a-z]/gi, (letter, i) =>
+                     i < at ? letter
+                     : this.random.pick(others[letter]
+                                        ?? letter.toUpperCase()));
     }
 
 

@@ -43,7 +43,8 @@ function mistake(body, line) {
     }
 
     if (error) {
-        return 'a key is there twice';
+        return error === 'case' ? 'a key is read by some'
+                                : 'a key is there twice';
     }
 
     if ((shape === 'batch') !== Array.isArray(value)) {
@@ -70,7 +71,7 @@ function mistake(body, line) {
 
 function difference(body, fields, message) {
     const [kind, id, ...rest] = fields;
-    const all = rest[8];
+    const [all, tasks] = rest.slice(8, 10);
     const expected = tell(message);
 
     if (message.jsonrpc !== '2.0') {
@@ -89,7 +90,11 @@ function difference(body, fields, message) {
         return `${expected.all ? 'all' : 'some'} subscriptions are read`;
     }
 
-    const strings = [...rest.slice(0, 8), ...rest.slice(9)];
+    if (tasks !== (expected.tasks ? 'tasks' : 'no-tasks')) {
+        return `there are ${expected.tasks ? '' : 'no '}tasks`;
+    }
+
+    const strings = [...rest.slice(0, 8), ...rest.slice(10)];
     const wanted = [...expected.strings, ...expected.uris].map(encode);
 
     return strings.join() === wanted.join()

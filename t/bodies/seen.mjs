@@ -22,7 +22,7 @@ const READ = {
     params: ['name', 'uri', 'taskId', '_meta', 'ref', 'notifications'],
     _meta: [VERSION],
     ref: ['type', 'name', 'uri'],
-    notifications: ['resourceSubscriptions'],
+    notifications: ['resourceSubscriptions', 'taskIds'],
 };
 
 const BELOW = {
@@ -34,8 +34,9 @@ const TOKEN = /"[^"\\]*(?:\\.[^"\\]*)*"|[{}[\],:]|[^\s{}[\],:"]+/g;
 
 
 /*
- * {value, error}: error, when the body must be refused: "not-json", or
- * "twice" for a key that is read and there twice.
+ * {value, error}: error, when the body must be refused: "not-json", "twice" for
+ * a key that is read and there twice, or "case" for one that a reader that does
+ * not mind the case of letters, or ends it at a NUL, would read.
  */
 export function look(body) {
     let value;
@@ -125,12 +126,24 @@ function judge(text) {
                 if (READ[here.what]?.includes(key)) {
                     error = here.keys.has(key) ? 'twice' : error;
                     here.keys.add(key);
+
+                } else if (READ[here.what]?.some(
+                               (read) => fold(read) === fold(key)))
+                {
+                    error = 'case';
                 }
             }
         }
     }
 
     return error;
+}
+
+
+/* Two of these are no ASCII letters when they are made small. */
+function fold(key) {
+    return key.split('\0')[0].replace(/[\u0130\u0131]/g, 'i')
+              .replaceAll('\u017f', 's').toLowerCase();
 }
 
 
@@ -175,6 +188,7 @@ export function tell(message) {
             readable(own(ref, 'uri'), MAX.uri),
         ],
         ...subscriptions(params, own),
+        tasks: tasks(params, own),
     };
 }
 
@@ -185,11 +199,27 @@ function readable(value, max) {
 }
 
 
+function isObject(value) {
+    return value !== null && typeof value === 'object'
+           && !Array.isArray(value);
+}
+
+
+/* Whether there are any, or what should be there is something else. */
+function tasks(params, own) {
+    const notifications = own(params, 'notifications');
+    const list = own(notifications, 'taskIds');
+
+    return (params !== undefined && !isObject(params))
+           || (notifications !== undefined && !isObject(notifications))
+           || (list !== undefined
+               && !(Array.isArray(list) && list.length === 0));
+}
+
+
 function subscriptions(params, own) {
     const uris = [];
     const some = { all: false, uris };
-    const isObject = (value) =>
-        value !== null && typeof value === 'object' && !Array.isArray(value);
     let room = MAX_URI_BYTES;
 
     if (params !== undefined && !isObject(params)) {

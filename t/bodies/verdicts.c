@@ -7,8 +7,8 @@
  *
  * Out: a line of each body.  First its messages, each with a bar after it:
  * "KIND ID METHOD NAME URI VERSION TASK REF-TYPE REF-NAME REF-URI all|some
- * SUBSCRIPTION... | ", where all but KIND are "=" and hex digits, or "-" for
- * what is absent; then "RESULT single|batch".
+ * tasks|no-tasks SUBSCRIPTION... | ", where all but KIND are "=" and hex
+ * digits, or "-" for what is absent; then "RESULT single|batch".
  */
 
 #include "mcp_rpc.h"
@@ -134,6 +134,7 @@ on_message(void *data, const mcp_rpc_message_t *message)
     put(&message->ref_uri);
 
     printf(message->subscriptions_read ? " all" : " some");
+    printf(message->no_tasks ? " no-tasks" : " tasks");
 
     for (i = 0; i < message->nsubscriptions; i++) {
         put(&message->subscriptions[i]);

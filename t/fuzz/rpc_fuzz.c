@@ -47,6 +47,8 @@ static void fuzz_compare(const mcp_rpc_message_t *message, json_t *body);
 static void fuzz_compare_id(const mcp_str_t *id, json_t *value);
 static void fuzz_compare_subscriptions(const mcp_rpc_message_t *message,
     json_t *params);
+static void fuzz_compare_keys(json_t *object, const char *const *known);
+static void fuzz_fold(const char *key, char *ret_folded);
 static bool fuzz_is(const mcp_str_t *str, json_t *value);
 static bool fuzz_is_read(const mcp_str_t *str, json_t *value, size_t max);
 static bool fuzz_readable(json_t *value, size_t max);
@@ -216,6 +218,7 @@ fuzz_message(void *data, const mcp_rpc_message_t *message)
     }
 
     hash = hash * 2 + message->subscriptions_read;
+    hash = hash * 2 + message->no_tasks;
 
     outcome->messages = hash;
 
@@ -230,8 +233,29 @@ fuzz_compare(const mcp_rpc_message_t *message, json_t *body)
 {
     json_t  *params, *ref;
 
+    static const char *const  of_message[] = {
+        "jsonrpc", "id", "method", "params", "result", "error", NULL
+    };
+    static const char *const  of_params[] = {
+        "name", "uri", "taskId", "_meta", "ref", "notifications", NULL
+    };
+    static const char *const  of_meta[] = {
+        "io.modelcontextprotocol/protocolVersion", NULL
+    };
+    static const char *const  of_ref[] = { "type", "name", "uri", NULL };
+    static const char *const  of_notifications[] = {
+        "resourceSubscriptions", "taskIds", NULL
+    };
+
     params = json_object_get(body, "params");
     ref = json_object_get(params, "ref");
+
+    fuzz_compare_keys(body, of_message);
+    fuzz_compare_keys(params, of_params);
+    fuzz_compare_keys(json_object_get(params, "_meta"), of_meta);
+    fuzz_compare_keys(ref, of_ref);
+    fuzz_compare_keys(json_object_get(params, "notifications"),
+                      of_notifications);
 
     fuzz_check(strcmp(json_string_value(json_object_get(body, "jsonrpc")),
                       "2.0") == 0);
@@ -284,14 +308,22 @@ fuzz_compare_subscriptions(const mcp_rpc_message_t *message, json_t *params)
 {
     bool     is_read;
     size_t   i, total;
-    json_t  *notifications, *uris, *uri;
+    json_t  *notifications, *uris, *uri, *tasks;
 
     notifications = json_object_get(params, "notifications");
     uris = json_object_get(notifications, "resourceSubscriptions");
 
+    tasks = json_object_get(notifications, "taskIds");
+
     is_read = (params == NULL || json_is_object(params))
-              && (notifications == NULL || json_is_object(notifications))
-              && (uris == NULL || json_is_array(uris));
+              && (notifications == NULL || json_is_object(notifications));
+
+    fuzz_check(message->no_tasks
+               == (is_read && (tasks == NULL
+                               || (json_is_array(tasks)
+                                   && json_array_size(tasks) == 0))));
+
+    is_read = is_read && (uris == NULL || json_is_array(uris));
     total = 0;
 
     json_array_foreach(uris, i, uri) {
@@ -311,6 +343,63 @@ fuzz_compare_subscriptions(const mcp_rpc_message_t *message, json_t *params)
 
     fuzz_check(message->subscriptions_read == is_read
                && message->nsubscriptions == (json_is_array(uris) ? i : 0));
+}
+
+
+/* Of a body that is taken, no key is a known one in other letters. */
+
+static void
+fuzz_compare_keys(json_t *object, const char *const *known)
+{
+    char         folded[2][256];
+    json_t      *value;
+    size_t       i;
+    const char  *key;
+
+    json_object_foreach(object, key, value) {
+
+        if (strlen(key) >= sizeof(folded[0])) {
+            continue;
+        }
+
+        fuzz_fold(key, folded[0]);
+
+        for (i = 0; known[i]; i++) {
+            fuzz_fold(known[i], folded[1]);
+            fuzz_check(strcmp(folded[0], folded[1]) != 0
+                       || strcmp(key, known[i]) == 0);
+        }
+    }
+}
+
+
+static void
+fuzz_fold(const char *key, char *ret_folded)
+{
+    while (*key) {
+
+        if (strncmp(key, "\xc4\xb0", 2) == 0
+            || strncmp(key, "\xc4\xb1", 2) == 0)
+        {
+            *ret_folded++ = 'i';
+            key += 2;
+
+        } else if (strncmp(key, "\xc5\xbf", 2) == 0) {
+            *ret_folded++ = 's';
+            key += 2;
+
+        } else if (strncmp(key, "\xe2\x84\xaa", 3) == 0) {
+            *ret_folded++ = 'k';
+            key += 3;
+
+        } else {
+            *ret_folded++ = *key >= 'A' && *key <= 'Z' ? *key - 'A' + 'a'
+                                                       : *key;
+            key++;
+        }
+    }
+
+    *ret_folded = '\0';
 }
 
 

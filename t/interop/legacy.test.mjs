@@ -19,6 +19,37 @@ function onLog(client, sdk, handler) {
 }
 
 
+/*
+ * What comes for a client that comes back; the server never ends the stream,
+ * and tells there what was kept when it was opened.
+ */
+async function resume(session, token) {
+    const decoder = new TextDecoder();
+    let text = '';
+
+    try {
+        const response = await fetch(url, {
+            headers: {
+                ...bearer('team-a'),
+                'Accept': 'text/event-stream',
+                'Mcp-Session-Id': session,
+                'Last-Event-ID': token,
+            },
+            signal: AbortSignal.timeout(500),
+        });
+
+        for await (const chunk of response.body) {
+            text += decoder.decode(chunk, { stream: true });
+        }
+
+    } catch (error) {
+        assert.equal(error.name, 'TimeoutError');
+    }
+
+    return text;
+}
+
+
 for (const sdk of ['v1', 'v2']) {
 
     test(`${sdk}: initialize opens a session`, options, async () => {
@@ -70,6 +101,36 @@ for (const sdk of ['v1', 'v2']) {
         assert.deepEqual(seen, [1, 2, 3, 4]);
         assert.match(textOf(result), /completed/);
         await client.close();
+    });
+
+
+    test(`${sdk}: a call goes on when its client went away`, options,
+         async () =>
+    {
+        const client = await connect(sdk, url, bearer('team-a'));
+        const { sessionId } = client.transport;
+        const seen = [];
+        let token, kept;
+
+        await assert.rejects(call(client, 'trigger-long-running-operation',
+            { duration: 1, steps: 4 }, {
+                onresumptiontoken: (last) => {
+                    token = last;
+                },
+                onprogress: ({ progress }) => {
+                    seen.push(progress);
+                    client.close();
+                },
+            }));
+
+        do {
+            kept = await resume(sessionId, token);
+        } while (!kept.includes('"result"'));
+
+        assert.deepEqual(seen, [1]);
+        assert.deepEqual([...kept.matchAll(/"progress":(\d)/g)]
+                             .map(([, step]) => step), ['2', '3', '4']);
+        assert.match(kept, /operation completed/);
     });
 
 

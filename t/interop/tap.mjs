@@ -21,13 +21,21 @@ export default async function* tap(events) {
     let count = 0;
 
     for await (const { type, data } of events) {
-        if ((type !== 'test:pass' && type !== 'test:fail')
-            || data.nesting > 0)
-        {
+        if (type !== 'test:pass' && type !== 'test:fail') {
             continue;
         }
 
-        const name = data.name.replaceAll(/[\\#]/g, '\\$&');
+        if (data.nesting > 0) {
+
+            if (type === 'test:fail') {
+                diagnose(data.name, data.details.error);
+            }
+
+            continue;
+        }
+
+        const name = data.name.replaceAll(/[\\#]/g, '\\$&')
+                         .replaceAll(/\s+/g, ' ');
         const skip = data.skip === undefined ? '' : ' # SKIP';
 
         count++;

@@ -343,12 +343,12 @@ test_methods(void)
     }
 
     /*
-     * Denied are tools/call, prompts/get, three of resources, completions and
-     * subscriptions; not there five of tasks and "other".
+     * Denied are tools/call, prompts/get, three of resources, and completions;
+     * not there five of tasks, subscriptions that may be to some, and "other".
      */
 
-    is_int((long long) denied, 7, "what needs a name is denied without");
-    is_int((long long) unknown, 6, "what is no method under rules");
+    is_int((long long) denied, 6, "what needs a name is denied without");
+    is_int((long long) unknown, 7, "what is no method under rules");
     is_int((long long) allowed, MCP_RPC_LABELS - 2 - 13, "the rest passes");
 
     is_int(judge(&deny_only, "other", NULL, NULL), MCP_POLICY_NO_METHOD,
@@ -450,6 +450,8 @@ test_subscriptions(void)
 static void
 test_tasks(void)
 {
+    mcp_policy_request_t  request = { .label = "subscriptions/listen" };
+
     is_int(judge(&search, "tasks/list", NULL, NULL), MCP_POLICY_NO_METHOD,
            "a list of all tasks tells of calls of others");
     is_int(judge(&search, "tasks/get", NULL, NULL), MCP_POLICY_ALLOWED,
@@ -458,6 +460,16 @@ test_tasks(void)
            "but to another key");
     is_int(judge(&narrow, "tasks/result", NULL, NULL), MCP_POLICY_NO_METHOD,
            "as its result does");
+
+    request.subscriptions_read = true;
+    is_int(mcp_policy_judge(&narrow, &request), MCP_POLICY_NO_METHOD,
+           "to listen to tasks is to use them");
+    is_int(mcp_policy_judge(&search, &request), MCP_POLICY_ALLOWED,
+           "which a key without rules on tools may");
+
+    request.no_tasks = true;
+    is_int(mcp_policy_judge(&narrow, &request), MCP_POLICY_ALLOWED,
+           "to listen to none is not");
 }
 
 

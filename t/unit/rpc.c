@@ -5,6 +5,7 @@
  */
 
 #include "rpc_cases.h"
+#include "rpc_key_cases.h"
 #include "rpc_run.h"
 #include "tap.h"
 
@@ -47,6 +48,7 @@ main(void)
     test_cases(invalid_cases, count_of(invalid_cases));
     test_cases(policy_cases, count_of(policy_cases));
     test_cases(duplicate_cases, count_of(duplicate_cases));
+    test_cases(fold_cases, count_of(fold_cases));
     test_cases(syntax_cases, count_of(syntax_cases));
     test_cases(strings_cases, count_of(strings_cases));
     test_cases(batch_cases, count_of(batch_cases));

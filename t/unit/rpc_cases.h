@@ -26,8 +26,8 @@
  * messages: "kind id method name uri version;" of each, "-" for what is
  * absent, and before the ";" what else there is: " task ID", " ref TYPE",
  * " ref-name NAME", " ref-uri URI", " to URI" for each subscription, and
- * " and others" when not all were read.  id: what mcp_rpc_id() says in the
- * end.
+ * " and others" when not all were read, " and tasks".  id: what
+ * mcp_rpc_id() says in the end.
  */
 typedef struct {
     const char        *title;
@@ -65,7 +65,7 @@ static const rpc_case_t  shape_cases[] = {
       MCP_RPC_DONE, "request 1 m t - 2026-07-28;", "1" },
     { "an empty object", body("{}"), MCP_RPC_INVALID, "", "" },
     { "params as an array", body(CALL ",\"params\":[{\"name\":1},\"name\"]}"),
-      MCP_RPC_DONE, "request 1 m - - - and others;", "1" },
+      MCP_RPC_DONE, "request 1 m - - - and others and tasks;", "1" },
     { "empty strings are there",
       body("{\"jsonrpc\":\"2.0\",\"id\":\"\",\"method\":\"\","
            "\"params\":{\"name\":\"\",\"uri\":\"\"}}"),
@@ -257,9 +257,9 @@ static const rpc_case_t  policy_cases[] = {
       body(LISTEN "\"toolsListChanged\":true}}}"),
       MCP_RPC_DONE, "request 1 m - - -;", "1" },
     { "notifications that are no object", body(PARAM "\"notifications\":[]}}"),
-      MCP_RPC_DONE, "request 1 m - - - and others;", "1" },
+      MCP_RPC_DONE, "request 1 m - - - and others and tasks;", "1" },
     { "notifications that are null", body(PARAM "\"notifications\":null}}"),
-      MCP_RPC_DONE, "request 1 m - - - and others;", "1" },
+      MCP_RPC_DONE, "request 1 m - - - and others and tasks;", "1" },
     { "subscriptions that are no array",
       body(LISTEN "\"resourceSubscriptions\":{\"a\":\"b\"}}}}"),
       MCP_RPC_DONE, "request 1 m - - - and others;", "1" },
@@ -272,6 +272,29 @@ static const rpc_case_t  policy_cases[] = {
       MCP_RPC_DONE, "request 1 m - - - and others;", "1" },
     { "one with a NUL", body(TO "\"a\",\"b\\u0000\",\"c\"]}}}"),
       MCP_RPC_DONE, "request 1 m - - - to a and others;", "1" },
+    { "tasks", body(LISTEN "\"taskIds\":[\"a\",\"b\"]}}}"),
+      MCP_RPC_DONE, "request 1 m - - - and tasks;", "1" },
+    { "tasks, by an escaped key", body(LISTEN "\"task\\u0049ds\":[\"a\"]}}}"),
+      MCP_RPC_DONE, "request 1 m - - - and tasks;", "1" },
+    { "tasks after subscriptions",
+      body(TO "\"a\"],\"taskIds\":[\"b\"]}}}"),
+      MCP_RPC_DONE, "request 1 m - - - to a and tasks;", "1" },
+    { "tasks before subscriptions",
+      body(LISTEN "\"taskIds\":[[]],\"resourceSubscriptions\":[\"a\"]}}}"),
+      MCP_RPC_DONE, "request 1 m - - - to a and tasks;", "1" },
+    { "no tasks", body(LISTEN "\"taskIds\":[ ],\"x\":[1]}}}"),
+      MCP_RPC_DONE, "request 1 m - - -;", "1" },
+    { "tasks that are a string", body(LISTEN "\"taskIds\":\"a\"}}}"),
+      MCP_RPC_DONE, "request 1 m - - - and tasks;", "1" },
+    { "tasks that are an object", body(LISTEN "\"taskIds\":{}}}}"),
+      MCP_RPC_DONE, "request 1 m - - - and tasks;", "1" },
+    { "tasks that are null", body(LISTEN "\"taskIds\":null}}}"),
+      MCP_RPC_DONE, "request 1 m - - - and tasks;", "1" },
+    { "tasks that are no strings", body(LISTEN "\"taskIds\":[1,{},null]}}}"),
+      MCP_RPC_DONE, "request 1 m - - - and tasks;", "1" },
+    { "tasks beside the notifications do not count",
+      body(PARAM "\"taskIds\":[\"a\"],\"ref\":{\"taskIds\":[\"b\"]}}}"),
+      MCP_RPC_DONE, "request 1 m - - -;", "1" },
     { "what follows subscriptions",
       body(TO "\"a\"],\"x\":1},\"uri\":\"b\"},\"x\":[\"c\"]}"),
       MCP_RPC_DONE, "request 1 m - b - to a;", "1" },
@@ -280,90 +303,10 @@ static const rpc_case_t  policy_cases[] = {
            CALL "}]"),
       MCP_RPC_DONE,
       "request 1 m - - - to a and others;request 1 m - - - ref t;"
-      "request 1 m - - - to b;request 1 m - - -;", "" }
-};
-
-
-static const rpc_case_t  duplicate_cases[] = {
-    { "jsonrpc twice", body(CALL ",\"jsonrpc\":\"2.0\"}"),
-      MCP_RPC_INVALID, "", "1" },
-    { "method twice", body(CALL ",\"method\":\"m\"}"),
-      MCP_RPC_INVALID, "", "1" },
-    { "id twice", body(CALL ",\"id\":1}"), MCP_RPC_INVALID, "", "" },
-    { "id three times", body(CALL ",\"id\":1,\"id\":1}"),
-      MCP_RPC_INVALID, "", "" },
-    { "params twice", body(PARAM "},\"params\":{\"name\":\"a\"}}"),
-      MCP_RPC_INVALID, "", "1" },
-    { "params twice, once as an array",
-      body(CALL ",\"params\":[],\"params\":{}}"),
-      MCP_RPC_INVALID, "", "1" },
-    { "result twice",
-      body("{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":1,\"result\":1}"),
-      MCP_RPC_INVALID, "", "1" },
-    { "error twice",
-      body("{\"jsonrpc\":\"2.0\",\"id\":1,\"error\":1,\"error\":1}"),
-      MCP_RPC_INVALID, "", "1" },
-    { "name twice", body(PARAM "\"name\":\"a\",\"name\":\"a\"}}"),
-      MCP_RPC_INVALID, "", "1" },
-    { "name twice, once escaped",
-      body(PARAM "\"name\":\"allowed\",\"n\\u0061me\":\"evil\"}}"),
-      MCP_RPC_INVALID, "", "1" },
-    { "uri twice", body(PARAM "\"uri\":\"a\",\"x\":1,\"uri\":\"b\"}}"),
-      MCP_RPC_INVALID, "", "1" },
-    { "_meta twice", body(META "},\"_meta\":{}}}"), MCP_RPC_INVALID, "", "1" },
-    { "_meta twice, once as null", body(PARAM "\"_meta\":null,\"_meta\":{}}}"),
-      MCP_RPC_INVALID, "", "1" },
-    { "the protocol version twice",
-      body(META "\"" VERSION "\":\"a\",\"" VERSION "\":\"a\"}}}"),
-      MCP_RPC_INVALID, "", "1" },
-    { "a task twice", body(PARAM "\"taskId\":\"a\",\"taskId\":1}}"),
-      MCP_RPC_INVALID, "", "1" },
-    { "a task twice, once escaped",
-      body(PARAM "\"taskId\":\"a\",\"task\\u0049d\":\"b\"}}"),
-      MCP_RPC_INVALID, "", "1" },
-    { "a reference twice", body(PARAM "\"ref\":1,\"ref\":{}}}"),
-      MCP_RPC_INVALID, "", "1" },
-    { "its type twice", body(REF "\"type\":\"a\",\"type\":\"b\"}}}"),
-      MCP_RPC_INVALID, "", "1" },
-    { "its name twice", body(REF "\"name\":1,\"name\":\"b\"}}}"),
-      MCP_RPC_INVALID, "", "1" },
-    { "its uri twice", body(REF "\"uri\":\"a\",\"u\\u0072i\":\"b\"}}}"),
-      MCP_RPC_INVALID, "", "1" },
-    { "notifications twice",
-      body(LISTEN "},\"notifications\":{}}}"), MCP_RPC_INVALID, "", "1" },
-    { "subscriptions twice",
-      body(TO "\"a\"],\"resourceSubscriptions\":[\"b\"]}}}"),
-      MCP_RPC_INVALID, "", "1" },
-    { "id twice, with objects",
-      body("{\"id\":{},\"id\":{},\"jsonrpc\":\"2.0\",\"method\":\"m\"}"),
-      MCP_RPC_INVALID, "", "" },
-    { "other keys may be there twice",
-      body(CALL
-           ",\"a\":1,\"a\":2,\"params\":{\"b\":1,\"b\":2,\"_meta\":{\"c\""
-           ":1,\"c\":2}}}"),
-      MCP_RPC_DONE, "request 1 m - - -;", "1" },
-    { "Method and METHOD are other keys",
-      body(CALL
-           ",\"Method\":\"x\",\"METHOD\":\"y\",\"method \":\"z\",\"metho"
-           "\":1}"),
-      MCP_RPC_DONE, "request 1 m - - -;", "1" },
-    { "an escaped method is the method",
-      body("{\"jsonrpc\":\"2.0\",\"id\":1,\"\\u006dethod\":\"\\u006d\"}"),
-      MCP_RPC_DONE, "request 1 m - - -;", "1" },
-    { "an escaped method is a duplicate",
-      body(CALL ",\"\\u006Dethod\":\"m\"}"),
-      MCP_RPC_INVALID, "", "1" },
-    { "a long s is no s",
-      body(CALL ",\"param\xc5\xbf\":{\"name\":1},\"param\\u017f\":null}"),
-      MCP_RPC_DONE, "request 1 m - - -;", "1" },
-    { "a key with a NUL is another key",
-      body(CALL ",\"method\\u0000\":1,\"\\u0000method\":1,\"\":1}"),
-      MCP_RPC_DONE, "request 1 m - - -;", "1" },
-    { "a very long key",
-      body(CALL
-           ",\"io.modelcontextprotocol/protocolVersionio.modelcontextprot"
-           "ocol/protocolVersion\":1}"),
-      MCP_RPC_DONE, "request 1 m - - -;", "1" }
+      "request 1 m - - - to b;request 1 m - - -;", "" },
+    { "tasks of one message are not of the next",
+      body("[" LISTEN "\"taskIds\":[\"a\"]}}}," LISTEN "}}}]"),
+      MCP_RPC_DONE, "request 1 m - - - and tasks;request 1 m - - -;", "" }
 };
 
 

@@ -139,6 +139,10 @@ on_message(void *data, const mcp_rpc_message_t *message)
         put(outcome, " and others");
     }
 
+    if (!message->no_tasks) {
+        put(outcome, " and tasks");
+    }
+
     put(outcome, ";");
 
     return MCP_OK;
