@@ -68,6 +68,10 @@ sub install {
     $kube->kubectl('apply', '-k', "$repo/conf/k8s/tenants");
     ok($kube->get('configmap', 'mcp-tenants', 'mcp-gateway'),
        'conf/k8s/tenants is taken');
+
+    # Which only a newer one could take.
+    like($kube->kubectl('kustomize', "$repo/conf/k8s/admission"),
+         qr/ValidatingAdmissionPolicyBinding/, 'conf/k8s/admission is built');
 }
 
 
