@@ -7,7 +7,8 @@ package McpKube;
 #   TEST_KUBECONFIG     a user's cluster: nothing is played or broken there
 #   KUBEBUILDER_ASSETS  a folder with etcd and kube-apiserver of any version
 #   the cache of t/k8s/build, or, when TEST_K8S is "build" or in CI, a build
-# Under t/k8s/node it is that real node's cluster.  Without any, the test is skipped; in CI and with TEST_K8S that is a failure.
+# Under t/k8s/node it is that real node's cluster.  Without any, the test is
+# skipped; in CI and with TEST_K8S that is a failure.
 # All but a user's cluster are the test's own, and end with it, however it
 # ends.
 
@@ -34,6 +35,10 @@ my $PATIENCE_SECONDS = 60;
 my $here = abs_path(dirname(__FILE__) . '/../k8s');
 my $json = JSON::PP->new()->canonical()->allow_nonref();
 my $test = $$;
+
+# So that what END does is done.
+$SIG{$_} //= sub { exit 1 } for qw(INT TERM HUP);
+
 my @clusters;
 
 
@@ -303,9 +308,12 @@ sub image {
     my ($self, $name, $folder, @command) = @_;
     my $dir = tempdir(CLEANUP => 1);
 
+    my @import = ("$self->{bin}/ctr", '-a',
+                  "$ENV{MCP_NODE}/containerd/socket", '-n', 'k8s.io',
+                  'images', 'import', "$dir/image.tar");
+
     system("$here/image", "$dir/image.tar", $name, $folder, @command) == 0
-        && system("$self->{bin}/ctr", '-a', "$ENV{MCP_NODE}/containerd/socket", '-n',
-                  'k8s.io', 'images', 'import', "$dir/image.tar") == 0
+        && system('sh', '-c', '"$@" > /dev/null', 'sh', @import) == 0
         or die "no image $name was made\n";
 }
 
