@@ -7,7 +7,8 @@ package McpKube;
 #   TEST_KUBECONFIG     a user's cluster: nothing is played or broken there
 #   KUBEBUILDER_ASSETS  a folder with etcd and kube-apiserver of any version
 #   the cache of t/k8s/build, or, when TEST_K8S is "build" or in CI, a build
-# Without any, the test is skipped; in CI and with TEST_K8S that is a failure.
+# Under t/k8s/node it is that real node's cluster.  Without any, the test is
+# skipped; in CI and with TEST_K8S that is a failure.
 # All but a user's cluster are the test's own, and end with it, however it
 # ends.
 
@@ -34,6 +35,10 @@ my $PATIENCE_SECONDS = 60;
 my $here = abs_path(dirname(__FILE__) . '/../k8s');
 my $json = JSON::PP->new()->canonical()->allow_nonref();
 my $test = $$;
+
+# So that what END does is done.
+$SIG{$_} //= sub { exit 1 } for qw(INT TERM HUP);
+
 my @clusters;
 
 
@@ -42,7 +47,17 @@ sub start {
     my ($class, %option) = @_;
     my $self = bless {namespaces => [], %option}, $class;
 
-    if (defined $ENV{TEST_KUBECONFIG}) {
+    if (defined $ENV{MCP_NODE}) {
+        $self->{source} = 'the node of t/k8s/node';
+        $self->{dir} = "$ENV{MCP_NODE}/cluster";
+        $self->{kubeconfig} = "$self->{dir}/admin.kubeconfig";
+        chomp($self->{bin} = `'$here/build' --find`);
+        $self->{bin} .= '/bin';
+        $self->{kubectl} = "$self->{bin}/kubectl";
+        $self->{controllers} = 1;
+    }
+
+    elsif (defined $ENV{TEST_KUBECONFIG}) {
         $self->{source} = "TEST_KUBECONFIG=$ENV{TEST_KUBECONFIG}";
         $self->{kubeconfig} = $ENV{TEST_KUBECONFIG};
         $self->{kubectl} = find_kubectl();
@@ -288,6 +303,21 @@ sub cluster {
 }
 
 
+# An image of a folder on the real node, for a Pod with imagePullPolicy: Never.
+sub image {
+    my ($self, $name, $folder, @command) = @_;
+    my $dir = tempdir(CLEANUP => 1);
+
+    my @import = ("$self->{bin}/ctr", '-a',
+                  "$ENV{MCP_NODE}/containerd/socket", '-n', 'k8s.io',
+                  'images', 'import', "$dir/image.tar");
+
+    system("$here/image", "$dir/image.tar", $name, $folder, @command) == 0
+        && system('sh', '-c', '"$@" > /dev/null', 'sh', @import) == 0
+        or die "no image $name was made\n";
+}
+
+
 # A played node, see t/k8s/playnode.  tell() takes its orders; waits for
 # said() with a pattern see all that it said up to now.
 sub node {
@@ -408,7 +438,7 @@ sub finish {
 
     $_->finish() for @{$self->{programs} // []};
 
-    if ($self->is_own()) {
+    if ($self->{life}) {
         eval { $self->cluster('down') };
         diag("the cluster did not go: $@") if $@;
         close $self->{life};
