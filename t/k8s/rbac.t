@@ -217,9 +217,9 @@ sub sidecar_tries {
 sub lease {
     my $leases = '/apis/coordination.k8s.io/v1/namespaces/%s/leases';
 
-    for my $case (['mcp-gateway', 'mcp-tenant', 201, 200],
+    for my $case (['mcp-gateway', 'mcp-tenant-default', 201, 200],
                   ['mcp-gateway', 'other', 201, 403],
-                  ['mcp-team-a', 'mcp-tenant', 403, 403],
+                  ['mcp-team-a', 'mcp-tenant-default', 403, 403],
                   ['kube-system', 'kube-scheduler', 403, 403])
     {
         my ($namespace, $name, $created, $changed) = @$case;
