@@ -217,9 +217,9 @@ sub sidecar_tries {
 sub lease {
     my $leases = '/apis/coordination.k8s.io/v1/namespaces/%s/leases';
 
-    for my $case (['mcp-gateway', 'mcp-tenant', 201, 200],
+    for my $case (['mcp-gateway', 'mcp-tenant-default', 201, 200],
                   ['mcp-gateway', 'other', 201, 403],
-                  ['mcp-team-a', 'mcp-tenant', 403, 403],
+                  ['mcp-team-a', 'mcp-tenant-default', 403, 403],
                   ['kube-system', 'kube-scheduler', 403, 403])
     {
         my ($namespace, $name, $created, $changed) = @$case;
@@ -230,10 +230,12 @@ sub lease {
             metadata => {name => $name}, spec => {holderIdentity => 'a'},
         }), $created, "create lease $namespace/$name: $created");
 
-        is($sidecar->request('PATCH', "$path/$name",
-                             {spec => {holderIdentity => 'b'}},
-                             'application/merge-patch+json'),
-           $changed, "change it: $changed");
+        my $lease = $kube->get('lease', $name, $namespace)
+                    // {metadata => {name => $name}};
+
+        $lease->{spec}{holderIdentity} = 'b';
+        is($sidecar->request('PUT', "$path/$name", $lease), $changed,
+           "change it: $changed");
     }
 }
 
