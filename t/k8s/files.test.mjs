@@ -288,7 +288,6 @@ test('nginx.conf runs, with tenants of a ConfigMap', async () => {
         ['/etc/mcp-gateway/tenants/', `${tenants}/`],
         ['/etc/mcp-gateway/session/', `${dir}/`],
         ['/var/lib/mcp-gateway/', join(dir, 'state/')],
-        ['/dev/stderr', 'stderr'],
         ['/dev/stdout', join(dir, 'audit')],
         [/listen {2}8080;/, `listen  127.0.0.1:${port.http};`],
         [/listen {2}8081;/, `listen  ${port.status};`],
