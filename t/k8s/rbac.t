@@ -65,7 +65,7 @@ sub install {
 
     $kube->apply($objects);
     pass('conf/k8s is taken');
-    $kube->kubectl('apply', '-k', "$repo/conf/k8s/tenants");
+    $kube->kubectl('apply', '--server-side', '-k', "$repo/conf/k8s/tenants");
     ok($kube->get('configmap', 'mcp-tenants', 'mcp-gateway'),
        'conf/k8s/tenants is taken');
 
