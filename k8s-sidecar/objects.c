@@ -15,12 +15,15 @@
 #define OBJECTS_ACCOUNT     "mcp-server"
 #define OBJECTS_SURGE_PODS  1
 
+#define OBJECTS_SECURITY_VERSION  "v1.33"
+
 
 static bool objects_grow(objects_t *objects);
 static json_t *objects_metadata(const object_t *object,
     const mcp_tenant_t *tenant, const mcp_server_t *server,
     const objects_options_t *options);
-static void objects_namespace_security(json_t *json);
+static void objects_namespace_security(json_t *json,
+    const objects_options_t *options);
 static bool objects_hash(json_t *json, char ret_hash[OBJECTS_HASH_LEN + 1]);
 static json_t *objects_quota(const mcp_tenant_t *tenant);
 static json_t *objects_limit_range(const mcp_tenant_t *tenant);
@@ -276,7 +279,7 @@ objects_metadata(const object_t *object, const mcp_tenant_t *tenant,
                                    json_string(object->namespace));
 
     } else {
-        objects_namespace_security(labels);
+        objects_namespace_security(labels, options);
     }
 
     (void) json_object_set_new(metadata, "labels", labels);
@@ -294,7 +297,7 @@ objects_metadata(const object_t *object, const mcp_tenant_t *tenant,
 
 /* https://kubernetes.io/docs/concepts/security/pod-security-admission/ */
 static void
-objects_namespace_security(json_t *labels)
+objects_namespace_security(json_t *labels, const objects_options_t *options)
 {
     size_t  i;
     char    name[64];
@@ -305,6 +308,16 @@ objects_namespace_security(json_t *labels)
         (void) snprintf(name, sizeof(name),
                         "pod-security.kubernetes.io/%s", modes[i]);
         (void) json_object_set_new(labels, name, json_string("restricted"));
+
+        /* From 1.34 on, the level refuses hooks that name a host. */
+
+        if (options->drain_host[0]) {
+            (void) snprintf(name, sizeof(name),
+                            "pod-security.kubernetes.io/%s-version",
+                            modes[i]);
+            (void) json_object_set_new(labels, name,
+                                       json_string(OBJECTS_SECURITY_VERSION));
+        }
     }
 }
 

@@ -5,8 +5,8 @@ FROM debian:12-slim AS build
 
 RUN apt-get update \
     && DEBIAN_FRONTEND=noninteractive apt-get install -y \
-       --no-install-recommends gcc libc6-dev libssl-dev libyaml-dev make \
-       nginx nginx-dev
+       --no-install-recommends gcc libc6-dev libjansson-dev libssl-dev \
+       libyaml-dev make nginx nginx-dev
 
 COPY . /src
 RUN make -C /src module
@@ -16,7 +16,8 @@ FROM debian:12-slim
 
 RUN apt-get update \
     && DEBIAN_FRONTEND=noninteractive apt-get install -y \
-       --no-install-recommends ca-certificates libyaml-0-2 nginx \
+       --no-install-recommends ca-certificates libjansson4 libyaml-0-2 \
+       nginx \
     && rm -rf /var/lib/apt/lists/*
 
 COPY --from=build /src/build/ngx_http_mcp_tenant_module.so \

@@ -29,10 +29,10 @@ const policies = objects.filter(
     ({ kind }) => kind === 'ValidatingAdmissionPolicy');
 const judges = new Policies(policies);
 
-const ours = { 'app.kubernetes.io/managed-by': 'mcp-tenant' };
+const ours = { 'mcp-tenant.io/instance': 'default' };
 const owned = (tenant) => ({
     ...ours,
-    'mcp-tenant.io/instance': 'default',
+    'app.kubernetes.io/managed-by': 'mcp-tenant',
     'mcp-tenant.io/tenant': tenant,
     'pod-security.kubernetes.io/enforce': 'restricted',
 });
@@ -211,7 +211,8 @@ test('the sidecar writes in namespaces of tenants only', () => {
         }
 
         refused({ ...there, operation: 'CREATE',
-                  object: { metadata: { name: 'x' } } }, /managed-by/);
+                  object: { metadata: { name: 'x' } } },
+                /expected the label/);
         refused({ ...there, operation: 'DELETE',
                   oldObject: { metadata: { name: 'x' } } }, /did not make/);
     }
@@ -227,7 +228,7 @@ test('its own ConfigMaps, not the files of tenants', () => {
     admitted({ ...all, operation: 'UPDATE', object: mine, oldObject: mine });
     admitted({ ...all, operation: 'DELETE', oldObject: mine });
     refused({ ...all, operation: 'UPDATE', object: files, oldObject: files },
-            /managed-by/);
+            /expected the label/);
     refused({ ...all, operation: 'UPDATE', object: mine, oldObject: files },
             /did not make/);
     refused({ ...all, operation: 'DELETE', oldObject: files }, /did not make/);

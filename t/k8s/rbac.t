@@ -65,7 +65,7 @@ sub install {
 
     $kube->apply($objects);
     pass('conf/k8s is taken');
-    $kube->kubectl('apply', '-k', "$repo/conf/k8s/tenants");
+    $kube->kubectl('apply', '--server-side', '-k', "$repo/conf/k8s/tenants");
     ok($kube->get('configmap', 'mcp-tenants', 'mcp-gateway'),
        'conf/k8s/tenants is taken');
 
@@ -230,10 +230,12 @@ sub lease {
             metadata => {name => $name}, spec => {holderIdentity => 'a'},
         }), $created, "create lease $namespace/$name: $created");
 
-        is($sidecar->request('PATCH', "$path/$name",
-                             {spec => {holderIdentity => 'b'}},
-                             'application/merge-patch+json'),
-           $changed, "change it: $changed");
+        my $lease = $kube->get('lease', $name, $namespace)
+                    // {metadata => {name => $name}};
+
+        $lease->{spec}{holderIdentity} = 'b';
+        is($sidecar->request('PUT', "$path/$name", $lease), $changed,
+           "change it: $changed");
     }
 }
 
