@@ -39,8 +39,8 @@ LINK = $(CC) $(CFLAGS) $(SANITIZE) $(LDFLAGS)
 
 
 .PHONY: all module cli units static crash-points check test test-k8s \
-        conformance bodies soak bench demo valgrind asan style install uninstall clean \
-        distclean help force
+        conformance bodies soak bench demo valgrind asan style install \
+        uninstall clean distclean help force
 
 all: module cli
 
@@ -93,6 +93,9 @@ $(OBJ)/t/unit/sidecar_%: $(OBJ)/t/unit/sidecar_%.o $(OBJ)/sidecar.a \
     $(OBJ)/core.a
 	@$(LINK) -o $@ $^ $(SIDECAR_LIBS) $(LIBS)
 
+$(OBJ)/t/k8s/%: $(OBJ)/t/k8s/%.o $(OBJ)/sidecar.a $(OBJ)/core.a
+	@$(LINK) -o $@ $^ $(SIDECAR_LIBS) $(LIBS)
+
 # A reader of JSON that is not ours, to compare with.
 $(OBJ)/t/unit/filter_model: LIBS += -ljansson
 
@@ -120,7 +123,7 @@ $(OBJ)/settings: force
 	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 
 -include $(patsubst %.c,$(OBJ)/%.d,$(CORE_SRCS) $(CLI_SRCS) $(UNIT_SRCS) \
-    t/bench/core.c t/bodies/verdicts.c)
+    t/bench/core.c t/bodies/verdicts.c t/k8s/watch_print.c)
 
 
 # The module: NGINX's own configure and make, in a tree of links, because
@@ -174,12 +177,12 @@ test:
 	@mkdir -p $(B)
 	@$(if $(K8S_GIVEN),,nice t/k8s/build > /dev/null 2> $(B)/k8s.log &)
 	@$(MAKE) --no-print-directory -j$(JOBS) all units crash-points \
-	    $(OBJ)/t/bodies/verdicts
+	    $(OBJ)/t/bodies/verdicts $(OBJ)/t/k8s/watch_print
 	@TEST_K8S=build perl t/run.pl $(UNITS) t
 
 test-k8s:
 	@t/setup/packages test
-	@$(MAKE) --no-print-directory -j$(JOBS) all
+	@$(MAKE) --no-print-directory -j$(JOBS) all $(OBJ)/t/k8s/watch_print
 	@$(if $(K8S_GIVEN),,t/k8s/build > /dev/null)
 	@TEST_K8S=build perl t/run.pl t/k8s/*.t
 

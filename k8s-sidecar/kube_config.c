@@ -3,6 +3,7 @@
  */
 
 #include "kube_config_file.h"
+#include "mcp_base64.h"
 #include "mcp_file.h"
 #include "mcp_text.h"
 #include "mcp_url.h"
@@ -307,6 +308,51 @@ kube_config_server(const char *text, size_t len, char **ret_server)
 }
 
 
+size_t
+kube_config_base64(const mcp_str_t *text, char *buf)
+{
+    char    c;
+    size_t  i, len, padding;
+
+    len = 0;
+    padding = 0;
+
+    for (i = 0; i < text->len; i++) {
+        c = text->data[i];
+
+        if (strchr(" \t\r\n", c)) {
+            continue;
+        }
+
+        if (c == '=') {
+            padding++;
+            continue;
+        }
+
+        /* "-" and "_" are of the other alphabet, "=" is last */
+
+        if (padding || c == '-' || c == '_') {
+            return 0;
+        }
+
+        buf[len++] = (char) (c == '+' ? '-' : c == '/' ? '_' : c);
+    }
+
+    /* the bytes are fewer than the characters: decoding in place is safe */
+
+    if (padding > 2 || (padding && (len + padding) % 4)
+        || mcp_base64_decode(buf, len, (unsigned char *) buf) != MCP_OK)
+    {
+        return 0;
+    }
+
+    len = mcp_base64_decoded_len(len);
+    buf[len] = '\0';
+
+    return len;
+}
+
+
 void
 kube_config_wipe(mcp_file_t *file)
 {
@@ -321,25 +367,31 @@ kube_config_wipe(mcp_file_t *file)
 void
 kube_config_free(kube_config_t *config)
 {
-    size_t   i;
-    char   **texts[] = {
-        &config->source, &config->server, &config->tls_server_name,
-        &config->namespace, &config->ca_file, &config->ca_pem,
-        &config->token_file, &config->token,
-        &config->client_certificate_file, &config->client_certificate_pem,
-        &config->client_key_file, &config->client_key_pem
-    };
-
     if (config == NULL) {
         return;
     }
 
-    for (i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
-        if (*texts[i]) {
-            explicit_bzero(*texts[i], strlen(*texts[i]));
-            free(*texts[i]);
-        }
-    }
-
+    kube_config_drop(config->source);
+    kube_config_drop(config->server);
+    kube_config_drop(config->tls_server_name);
+    kube_config_drop(config->namespace);
+    kube_config_drop(config->ca_file);
+    kube_config_drop(config->ca_pem);
+    kube_config_drop(config->token_file);
+    kube_config_drop(config->token);
+    kube_config_drop(config->client_certificate_file);
+    kube_config_drop(config->client_certificate_pem);
+    kube_config_drop(config->client_key_file);
+    kube_config_drop(config->client_key_pem);
     free(config);
+}
+
+
+void
+kube_config_drop(char *text)
+{
+    if (text) {
+        explicit_bzero(text, strlen(text));
+        free(text);
+    }
 }

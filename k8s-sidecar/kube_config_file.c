@@ -5,7 +5,6 @@
  */
 
 #include "kube_config_file.h"
-#include "mcp_base64.h"
 #include "mcp_field.h"
 #include "mcp_text.h"
 
@@ -59,13 +58,14 @@ static const mcp_yaml_node_t *kube_config_entry(
 static const mcp_yaml_node_t *kube_config_scalar(
     kube_config_reading_t *reading, const mcp_yaml_node_t *node,
     const char *name);
+static void kube_config_lacks(kube_config_reading_t *reading,
+    const mcp_yaml_node_t *node, const char *name, const char *expected);
 static char *kube_config_text(kube_config_reading_t *reading,
     const mcp_yaml_node_t *node, const char *name);
 static char *kube_config_file(kube_config_reading_t *reading,
     const mcp_yaml_node_t *node, const char *name);
 static char *kube_config_pem(kube_config_reading_t *reading,
     const mcp_yaml_node_t *node, const char *name);
-static size_t kube_config_base64(const mcp_str_t *text, char *buf);
 static char *kube_config_copy(kube_config_reading_t *reading,
     const mcp_yaml_node_t *node, const char *text, size_t len);
 static void kube_config_error(kube_config_reading_t *reading,
@@ -206,8 +206,7 @@ kube_config_context(kube_config_reading_t *reading,
         }
 
     } else {
-        kube_config_error(reading, node, "found a context without "
-                          "\"cluster:\", expected the name of one");
+        kube_config_lacks(reading, node, "cluster", "the name of one");
     }
 
     child = kube_config_scalar(reading, node, "user");
@@ -220,8 +219,7 @@ kube_config_context(kube_config_reading_t *reading,
         }
 
     } else {
-        kube_config_error(reading, node, "found a context without \"user:\", "
-                          "expected the name of one");
+        kube_config_lacks(reading, node, "user", "the name of one");
     }
 }
 
@@ -250,8 +248,7 @@ kube_config_cluster(kube_config_reading_t *reading,
     child = kube_config_scalar(reading, node, "server");
 
     if (child == NULL) {
-        kube_config_error(reading, node, "found a cluster without "
-                          "\"server:\", expected https://HOST[:PORT]");
+        kube_config_lacks(reading, node, "server", "https://HOST[:PORT]");
 
     } else {
         why = kube_config_server(child->value.data, child->value.len,
@@ -288,9 +285,11 @@ kube_config_cluster(kube_config_reading_t *reading,
 static void
 kube_config_user(kube_config_reading_t *reading, const mcp_yaml_node_t *node)
 {
+    size_t          errors;
     kube_config_t  *config;
 
     config = reading->config;
+    errors = mcp_report_errors(reading->report);
 
     if (kube_config_refuse(reading, node, kube_config_user_refused)) {
         return;
@@ -317,7 +316,11 @@ kube_config_user(kube_config_reading_t *reading, const mcp_yaml_node_t *node)
                                                    "client-key");
     }
 
-    kube_config_pair(reading, node);
+    /* what was wrong is not missing */
+
+    if (mcp_report_errors(reading->report) == errors) {
+        kube_config_pair(reading, node);
+    }
 }
 
 
@@ -369,9 +372,7 @@ kube_config_pair(kube_config_reading_t *reading, const mcp_yaml_node_t *node)
                           has_key ? "key" : "certificate",
                           has_key ? "certificate" : "key");
 
-    } else if (!has_certificate && !config->token && !config->token_file
-               && mcp_report_errors(reading->report) == reading->errors)
-    {
+    } else if (!has_certificate && !config->token && !config->token_file) {
         kube_config_error(reading, node, "found no credential of the user, "
                           "expected a token, a tokenFile or a client "
                           "certificate with its key");
@@ -450,6 +451,22 @@ kube_config_scalar(kube_config_reading_t *reading,
     }
 
     return child;
+}
+
+
+/* Unless it is there, and was reported. */
+static void
+kube_config_lacks(kube_config_reading_t *reading,
+    const mcp_yaml_node_t *node, const char *name, const char *expected)
+{
+    const mcp_yaml_node_t  *child;
+
+    child = mcp_field_find(node, name);
+
+    if (child == NULL || mcp_yaml_is_null(child)) {
+        kube_config_error(reading, node, "found no \"%s:\", expected %s",
+                          name, expected);
+    }
 }
 
 
@@ -537,55 +554,6 @@ kube_config_pem(kube_config_reading_t *reading, const mcp_yaml_node_t *node,
     }
 
     return pem;
-}
-
-
-/*
- * Standard base64, with white space anywhere.  buf has room for the text and
- * a NUL.  Returns the length of what was encoded, 0 when it was not.
- */
-static size_t
-kube_config_base64(const mcp_str_t *text, char *buf)
-{
-    char    c;
-    size_t  i, len, padding;
-
-    len = 0;
-    padding = 0;
-
-    for (i = 0; i < text->len; i++) {
-        c = text->data[i];
-
-        if (strchr(" \t\r\n", c)) {
-            continue;
-        }
-
-        if (c == '=') {
-            padding++;
-            continue;
-        }
-
-        /* "-" and "_" are of the other alphabet, "=" is last */
-
-        if (padding || c == '-' || c == '_') {
-            return 0;
-        }
-
-        buf[len++] = (char) (c == '+' ? '-' : c == '/' ? '_' : c);
-    }
-
-    /* the bytes are fewer than the characters: decoding in place is safe */
-
-    if (padding > 2 || (padding && (len + padding) % 4)
-        || mcp_base64_decode(buf, len, (unsigned char *) buf) != MCP_OK)
-    {
-        return 0;
-    }
-
-    len = mcp_base64_decoded_len(len);
-    buf[len] = '\0';
-
-    return len;
 }
 
 

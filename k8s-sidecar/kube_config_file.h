@@ -25,8 +25,15 @@ int kube_config_load_file(const char *path, const char *context,
 const char *kube_config_server(const char *text, size_t len,
     char **ret_server);
 
-/* mcp_file_free() of what may hold a credential. */
+/*
+ * Standard base64, with white space anywhere.  buf has room for the text and
+ * a NUL.  Returns the length of what was encoded, 0 when it was not.
+ */
+size_t kube_config_base64(const mcp_str_t *text, char *buf);
+
+/* mcp_file_free() and free() of what may hold a credential. */
 void kube_config_wipe(mcp_file_t *file);
+void kube_config_drop(char *text);
 
 
 #endif /* _KUBE_CONFIG_FILE_H_INCLUDED_ */

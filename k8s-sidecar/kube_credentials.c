@@ -45,7 +45,6 @@ static bool kube_credentials_read(kube_credentials_t *credentials,
     kube_credentials_file_t *file, bool is_token);
 static char *kube_credentials_take(const mcp_file_t *read, bool is_token,
     const char **ret_why);
-static void kube_credentials_drop(char *text);
 
 
 kube_credentials_t *
@@ -80,7 +79,7 @@ kube_credentials_free(kube_credentials_t *credentials)
     }
 
     for (i = 0; i < KUBE_CREDENTIALS_NUMBER; i++) {
-        kube_credentials_drop(credentials->files[i].text);
+        kube_config_drop(credentials->files[i].text);
     }
 
     free(credentials);
@@ -166,7 +165,7 @@ kube_credentials_read(kube_credentials_t *credentials,
     }
 
     if (text) {
-        kube_credentials_drop(file->text);
+        kube_config_drop(file->text);
         file->text = text;
         file->stamp = read.stamp;
 
@@ -216,14 +215,4 @@ kube_credentials_take(const mcp_file_t *read, bool is_token,
     }
 
     return text;
-}
-
-
-static void
-kube_credentials_drop(char *text)
-{
-    if (text) {
-        explicit_bzero(text, strlen(text));
-        free(text);
-    }
 }

@@ -1,6 +1,6 @@
 /*
- * Requests to the API server, many at once, without threads.  The one file
- * that knows libcurl is kube_http.c.
+ * Requests to the API server, many at once, without threads.  Only files named
+ * kube_http* know libcurl.
  *
  * TLS is always verified.  Files of the token, the CA and the client
  * certificate are read again when they change (their mtime, size or inode),
@@ -56,7 +56,10 @@ typedef struct {
 
 typedef void (*kube_http_reply_pt)(void *data, const kube_reply_t *reply);
 
-/* A piece of a 2xx answer; false ends the call with an error (status 0). */
+/*
+ * A piece of a 2xx answer; first, once, one of 0 bytes: the answer began.
+ * False ends the call with an error (status 0).
+ */
 typedef bool (*kube_http_piece_pt)(void *data, const char *piece, size_t len);
 
 

@@ -3,10 +3,12 @@
  * from there, again and again.
  *
  * An opaque resourceVersion, bookmarks, 410 in an answer or in an ERROR event
- * (list anew), 429 with Retry-After, timeouts that are drawn between 5 and 10
- * minutes, an idle timeout that is longer, a backoff of 1 to 60 s with full
- * jitter, lines of at most 8 MiB; and a new list every resync_ms even when
- * nothing is wrong.
+ * (list anew), Retry-After of at most 5 minutes, timeouts that are drawn
+ * between 5 and 10 minutes, an idle timeout that is longer, a backoff of 1 to
+ * 60 s with full jitter, lines of at most 8 MiB.  A watch that breaks goes on
+ * from the last resourceVersion; one that is refused, or gets 3 wrong answers
+ * in a row, begins with a list; and there is a new list every resync_ms, give
+ * or take a tenth, even when nothing is wrong.
  */
 
 #ifndef _KUBE_WATCH_H_INCLUDED_
@@ -20,11 +22,16 @@
 typedef struct kube_watch_s  kube_watch_t;
 
 /*
- * begin: a list begins: what is not named until whole() is gone.
- * object: of a list, or added or modified; borrowed.
+ * begin: a list begins, perhaps instead of one that was not whole: what is not
+ * named until whole() is gone.
+ * object: of a list (then often without its kind and apiVersion), or added or
+ * modified; has metadata with a name; borrowed.
  * gone: deleted, as it was last seen.
  * whole: the list is complete: what was not in it is not there.
  * failed: said once for each run of failures, and NULL when it works again.
+ * odd: something was passed over that the server should not send; said once
+ * for each list or watch; may be NULL.
+ * None of them may free the watch.
  */
 typedef struct {
     void  (*begin)(void *data);
@@ -32,13 +39,14 @@ typedef struct {
     void  (*gone)(void *data, json_t *object);
     void  (*whole)(void *data);
     void  (*failed)(void *data, const char *error);
+    void  (*odd)(void *data, const char *what);
 } kube_watch_handler_t;
 
 typedef struct {
     kube_kind_e                  kind;
     const char                  *namespace;         /* NULL: all */
     const char                  *label_selector;    /* NULL: none */
-    unsigned                     resync_ms;
+    unsigned                     resync_ms;         /* 0: never */
     const kube_watch_handler_t  *handler;
     void                        *data;
 } kube_watch_options_t;
@@ -62,7 +70,8 @@ void kube_watch_free(kube_watch_t *watch);
 
 /*
  * Sends what is due.  Returns the milliseconds until it wants to be called
- * again, however little happens until then.
+ * again, however little happens until then; call it after every
+ * kube_http_turn(), too.
  */
 unsigned kube_watch_turn(kube_watch_t *watch);
 

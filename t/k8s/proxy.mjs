@@ -151,6 +151,7 @@ async function addFault(order) {
     if (fault.kind === 'refuse') {
         await new Promise((resolve) => {
             gate.close(resolve);
+            gate.closeAllConnections();
 
             for (const socket of sockets) {
                 socket.destroy();
@@ -354,6 +355,8 @@ function passBack(request, answer) {
 function passPart(request, answer, bytes) {
     let left = bytes;
 
+    const { socket } = request.response;
+
     answer.on('data', (chunk) => {
         if (left <= 0) {
             return;
@@ -361,12 +364,12 @@ function passPart(request, answer, bytes) {
 
         request.response.write(chunk.subarray(0, left), () => {
             if (left <= 0) {
-                request.response.destroy();
+                socket.end();
             }
         });
         left -= chunk.length;
     });
-    answer.on('end', () => request.response.destroy());
+    answer.on('end', () => socket.end());
 }
 
 
