@@ -30,7 +30,8 @@ const kube_watch_handler_t  endpoints_slice_handler = {
     endpoints_slice_object,
     endpoints_slice_gone,
     endpoints_slices_whole,
-    endpoints_slices_failed
+    endpoints_slices_failed,
+    NULL
 };
 
 const kube_watch_handler_t  endpoints_pod_handler = {
@@ -38,7 +39,8 @@ const kube_watch_handler_t  endpoints_pod_handler = {
     endpoints_pod_object,
     endpoints_pod_gone,
     endpoints_pods_whole,
-    endpoints_pods_failed
+    endpoints_pods_failed,
+    NULL
 };
 
 
