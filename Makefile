@@ -124,7 +124,8 @@ $(OBJ)/settings: force
 	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 
 -include $(patsubst %.c,$(OBJ)/%.d,$(CORE_SRCS) $(CLI_SRCS) $(UNIT_SRCS) \
-    t/bench/core.c t/bodies/verdicts.c t/k8s/watch_print.c)
+    t/bench/core.c t/bodies/verdicts.c t/k8s/watch_print.c \
+    t/k8s/pods_follow.c)
 
 
 # The module: NGINX's own configure and make, in a tree of links, because
@@ -178,12 +179,12 @@ test:
 	@mkdir -p $(B)
 	@$(if $(K8S_GIVEN),,nice t/k8s/build > /dev/null 2> $(B)/k8s.log &)
 	@$(MAKE) --no-print-directory -j$(JOBS) all units crash-points \
-	    $(OBJ)/t/bodies/verdicts $(OBJ)/t/k8s/watch_print
+	    $(OBJ)/t/bodies/verdicts $(K8S_PROGRAMS)
 	@TEST_K8S=build perl t/run.pl $(UNITS) t
 
 test-k8s:
 	@t/setup/packages test
-	@$(MAKE) --no-print-directory -j$(JOBS) all $(OBJ)/t/k8s/watch_print
+	@$(MAKE) --no-print-directory -j$(JOBS) all $(K8S_PROGRAMS)
 	@$(if $(K8S_GIVEN),,t/k8s/build > /dev/null)
 	@TEST_K8S=build perl t/run.pl t/k8s/*.t
 
@@ -197,6 +198,7 @@ test-k8s-node:
 	         || status=$$?; rm -rf $(B)/node-log; \
 	         cp -R $$dir/log $(B)/node-log; rm -rf $$dir; exit $$status; }
 
+K8S_PROGRAMS = $(OBJ)/t/k8s/watch_print $(OBJ)/t/k8s/pods_follow
 K8S_GIVEN = $(TEST_KUBECONFIG)$(KUBEBUILDER_ASSETS)
 
 # A table of what t/interop/conformance.test.mjs tests, too.

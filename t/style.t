@@ -36,6 +36,9 @@ lines_ok('yaml.h is for one file of core',
 lines_ok('curl.h is for kube_http of the sidecar, and not for its users',
          [grep { $_ ne 'k8s-sidecar/kube_http_parts.h' } @code],
          sub { /^\s*#\s*include\s*<curl\// });
+lines_ok('microhttpd.h is for one file of the sidecar',
+         [grep { !m{^k8s-sidecar/httpd\.c$} } @code],
+         sub { /^\s*#\s*include\s*<microhttpd/ });
 lines_ok('module does not include sidecar', \@module,
          sub { /^\s*#\s*include\s*"(?:kube_|k8s|commands)/ });
 lines_ok('sidecar does not include module', \@sidecar,
