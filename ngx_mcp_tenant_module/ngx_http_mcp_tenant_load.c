@@ -449,7 +449,7 @@ ngx_http_mcp_tenant_load_compile(ngx_conf_t *cf,
     mtmcf->names = mcp_names_new();
 
     if (mtmcf->names == NULL
-        || mcp_names_set(mtmcf->names, mtmcf->config) != MCP_OK)
+        || mcp_names_set(mtmcf->names, mtmcf->config, true) != MCP_OK)
     {
         return NGX_ERROR;
     }
@@ -467,7 +467,7 @@ ngx_http_mcp_tenant_load_compile(ngx_conf_t *cf,
     }
 
     if (mcp_image_build(mtmcf->config, &mtmcf->options, mcp_names_addresses,
-                        mtmcf->names, 0, 0, &mtmcf->block, &size, &error)
+                        mtmcf->names, NULL, 0, 0, &mtmcf->block, &size, &error)
         != MCP_OK
         || (mtmcf->image = mcp_image_open(mtmcf->block, size, &error)) == NULL)
     {

@@ -447,7 +447,7 @@ ngx_http_mcp_tenant_loader_reload(ngx_http_mcp_tenant_main_conf_t *mtmcf,
         ngx_http_mcp_tenant_zone_clear_error(sh);
         mcp_config_free(config);
 
-    } else if (mcp_names_set(mtmcf->names, config) != MCP_OK) {
+    } else if (mcp_names_set(mtmcf->names, config, true) != MCP_OK) {
         mcp_config_free(config);
 
     } else {

@@ -22,6 +22,7 @@ typedef struct {
     size_t  health;
     size_t  servers;
     size_t  tools;
+    size_t  pods;
     size_t  end;
 } ngx_http_mcp_tenant_zone_layout_t;
 
@@ -35,6 +36,8 @@ static void ngx_http_mcp_tenant_zone_clear_row(void *data, uint32_t row);
 static void ngx_http_mcp_tenant_zone_clear_limit(void *data, uint32_t row);
 static void ngx_http_mcp_tenant_zone_clear_health(void *data, uint32_t row);
 static void ngx_http_mcp_tenant_zone_clear_server(void *data, uint32_t row);
+static void ngx_http_mcp_tenant_zone_clear_pod(void *data, uint32_t row);
+static void ngx_http_mcp_tenant_zone_reclaim(void *data, uint32_t process);
 static ngx_int_t ngx_http_mcp_tenant_zone_assign_kind(
     ngx_http_mcp_tenant_shctx_t *sh, void *block, mcp_image_rows_e kind,
     uint64_t generation);
@@ -45,7 +48,8 @@ static const uint32_t  ngx_http_mcp_tenant_zone_shares[] = {
     [MCP_IMAGE_ROWS_TENANTS] = 1,
     [MCP_IMAGE_ROWS_LIMITS] = 3,
     [MCP_IMAGE_ROWS_ENDPOINTS] = 6,
-    [MCP_IMAGE_ROWS_SERVERS] = 4
+    [MCP_IMAGE_ROWS_SERVERS] = 4,
+    [MCP_IMAGE_ROWS_PODS] = 1
 };
 
 
@@ -53,7 +57,8 @@ const char  *ngx_http_mcp_tenant_zone_words[] = {
     [MCP_IMAGE_ROWS_TENANTS] = "tenants",
     [MCP_IMAGE_ROWS_LIMITS] = "limits",
     [MCP_IMAGE_ROWS_ENDPOINTS] = "endpoints",
-    [MCP_IMAGE_ROWS_SERVERS] = "servers"
+    [MCP_IMAGE_ROWS_SERVERS] = "servers",
+    [MCP_IMAGE_ROWS_PODS] = "pods"
 };
 
 
@@ -143,6 +148,9 @@ ngx_http_mcp_tenant_zone_init(ngx_shm_zone_t *shm_zone, void *data)
     sh->limits = mcp_limits_init(p + layout.limits,
                                  rows[MCP_IMAGE_ROWS_LIMITS], sh->processes);
 
+    sh->pods = mcp_limits_init(p + layout.pods, rows[MCP_IMAGE_ROWS_PODS],
+                               sh->processes);
+
     sh->rows = (ngx_http_mcp_tenant_row_t *) (p + layout.rows);
     sh->health = (ngx_http_mcp_tenant_health_t *) (p + layout.health);
     sh->servers = (ngx_http_mcp_tenant_server_row_t *) (p + layout.servers);
@@ -198,6 +206,8 @@ ngx_http_mcp_tenant_zone_layout(const uint32_t *rows,
         * sizeof(ngx_http_mcp_tenant_server_row_t));
     ngx_http_mcp_tenant_zone_place(tools,
         rows[MCP_IMAGE_ROWS_LIMITS] * sizeof(ngx_http_mcp_tenant_tool_row_t));
+    ngx_http_mcp_tenant_zone_place(pods,
+        mcp_limits_size(rows[MCP_IMAGE_ROWS_PODS]));
 
     layout->end = at;
 }
@@ -309,7 +319,8 @@ ngx_http_mcp_tenant_zone_assign_kind(ngx_http_mcp_tenant_shctx_t *sh,
         [MCP_IMAGE_ROWS_TENANTS] = ngx_http_mcp_tenant_zone_clear_row,
         [MCP_IMAGE_ROWS_LIMITS] = ngx_http_mcp_tenant_zone_clear_limit,
         [MCP_IMAGE_ROWS_ENDPOINTS] = ngx_http_mcp_tenant_zone_clear_health,
-        [MCP_IMAGE_ROWS_SERVERS] = ngx_http_mcp_tenant_zone_clear_server
+        [MCP_IMAGE_ROWS_SERVERS] = ngx_http_mcp_tenant_zone_clear_server,
+        [MCP_IMAGE_ROWS_PODS] = ngx_http_mcp_tenant_zone_clear_pod
     };
 
     n = mcp_image_rows(block, kind, NULL);
@@ -383,6 +394,26 @@ ngx_http_mcp_tenant_zone_clear_server(void *data, uint32_t row)
 
     ngx_memzero((void *) &sh->servers[row],
                 sizeof(ngx_http_mcp_tenant_server_row_t));
+}
+
+
+static void
+ngx_http_mcp_tenant_zone_clear_pod(void *data, uint32_t row)
+{
+    ngx_http_mcp_tenant_shctx_t *sh = data;
+
+    mcp_limit_clear(sh->pods, row);
+}
+
+
+/* What a dead process counted. */
+static void
+ngx_http_mcp_tenant_zone_reclaim(void *data, uint32_t process)
+{
+    ngx_http_mcp_tenant_shctx_t *sh = data;
+
+    mcp_limits_reclaim(sh->limits, process);
+    mcp_limits_reclaim(sh->pods, process);
 }
 
 
@@ -484,7 +515,7 @@ ngx_int_t
 ngx_http_mcp_tenant_zone_init_process(ngx_cycle_t *cycle,
     ngx_http_mcp_tenant_shctx_t *sh)
 {
-    if (mcp_process_attach(sh->processes, mcp_limits_reclaim, sh->limits,
+    if (mcp_process_attach(sh->processes, ngx_http_mcp_tenant_zone_reclaim, sh,
                            &ngx_http_mcp_tenant_process)
         != MCP_OK)
     {
@@ -517,7 +548,7 @@ ngx_http_mcp_tenant_zone_reap(ngx_http_mcp_tenant_shctx_t *sh, ngx_log_t *log)
     uint32_t  n;
 
     n = mcp_processes_reap(sh->processes, ngx_http_mcp_tenant_process,
-                           mcp_limits_reclaim, sh->limits);
+                           ngx_http_mcp_tenant_zone_reclaim, sh);
 
     if (n) {
         ngx_log_error(NGX_LOG_NOTICE, log, 0,

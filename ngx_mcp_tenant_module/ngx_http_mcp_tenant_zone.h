@@ -86,7 +86,8 @@ typedef struct {
  * whose; the row outside counts requests without a tenant.  looked, watches:
  * when the loader last looked at the files, and whether it is told of changes.
  * error: of the files as they are, empty when those are served.
- * session_keys: random, for as long as NGINX runs.
+ * session_keys: random, for as long as NGINX runs.  pods: requests under way at
+ * each.
  */
 typedef struct {
     ngx_atomic_t                     epoch;
@@ -103,6 +104,7 @@ typedef struct {
     mcp_processes_t                 *processes;
     mcp_rows_t                      *tables[MCP_IMAGE_ROWS_KINDS];
     mcp_limits_t                    *limits;
+    mcp_limits_t                    *pods;
     ngx_http_mcp_tenant_row_t       *rows;
     ngx_http_mcp_tenant_health_t    *health;
     ngx_http_mcp_tenant_server_row_t *servers;

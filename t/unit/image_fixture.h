@@ -137,6 +137,9 @@ static mcp_config_t  config = {
 
 static mcp_config_options_t  options;
 
+/* what the sidecar tells; NULL: nobody does */
+static mcp_endpoints_t      *pods;
+
 static void    *built;
 static size_t   built_size;
 
@@ -152,8 +155,8 @@ build(const mcp_config_t *from)
 
     error = "no text";
 
-    (void) mcp_image_build(from, &options, addresses_of, NULL, 3, 4, &built,
-                           &built_size, &error);
+    (void) mcp_image_build(from, &options, addresses_of, NULL, pods, 3, 4,
+                           &built, &built_size, &error);
     image = built ? mcp_image_open(built, built_size, &error) : NULL;
 
     if (image == NULL) {
