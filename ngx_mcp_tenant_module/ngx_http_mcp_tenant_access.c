@@ -299,6 +299,12 @@ ngx_http_mcp_tenant_server_active(ngx_http_mcp_tenant_ctx_t *ctx)
 
     server = mcp_image_server(ctx->image->image, ctx->server);
 
+    /* its endpoint was found, though it may drain */
+
+    if (ctx->session_id.len) {
+        return MCP_REASON_OK;
+    }
+
     switch (server->status) {
 
     case MCP_SERVER_READY:
@@ -306,6 +312,15 @@ ngx_http_mcp_tenant_server_active(ngx_http_mcp_tenant_ctx_t *ctx)
 
     case MCP_SERVER_QUOTA_EXCEEDED:
         return MCP_REASON_SERVER_QUOTA_EXCEEDED;
+
+    case MCP_SERVER_STARTING:
+        return MCP_REASON_SERVER_STARTING;
+
+    case MCP_SERVER_STOPPED:
+        return MCP_REASON_SERVER_STOPPED;
+
+    case MCP_SERVER_FAILED:
+        return MCP_REASON_SERVER_FAILED;
 
     default:
         return MCP_REASON_SERVER_NOT_READY;

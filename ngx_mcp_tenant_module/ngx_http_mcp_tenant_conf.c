@@ -74,6 +74,34 @@ ngx_http_mcp_tenant_config(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
 
 char *
+ngx_http_mcp_tenant_endpoints_file(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
+{
+    ngx_http_mcp_tenant_main_conf_t *mtmcf = conf;
+
+    ngx_str_t  *value;
+
+    if (mtmcf->pods_file.data) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    if (value[1].len == 0) {
+        return "names no file";
+    }
+
+    mtmcf->pods_file = value[1];
+
+    if (ngx_conf_full_name(cf->cycle, &mtmcf->pods_file, 1) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+char *
 ngx_http_mcp_tenant_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_mcp_tenant_main_conf_t *mtmcf = conf;

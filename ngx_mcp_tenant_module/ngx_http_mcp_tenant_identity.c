@@ -151,6 +151,10 @@ ngx_http_mcp_tenant_ctx_cleanup(void *data)
 
     if (ctx->image) {
         ngx_http_mcp_tenant_image_put(ctx->image);
+    }
+
+    if (ctx->endpoint_image) {
+        ngx_http_mcp_tenant_image_put(ctx->endpoint_image);
         ctx->image = NULL;
     }
 }

@@ -117,7 +117,7 @@ ngx_http_mcp_tenant_publish_compile(ngx_http_mcp_tenant_main_conf_t *mtmcf,
     const char  *error;
 
     if (mcp_image_build(mtmcf->config, &mtmcf->options, mcp_names_addresses,
-                        mtmcf->names, NULL, mtmcf->epoch, generation,
+                        mtmcf->names, mtmcf->pods, mtmcf->epoch, generation,
                         ret_block, ret_size, &error)
         != MCP_OK)
     {

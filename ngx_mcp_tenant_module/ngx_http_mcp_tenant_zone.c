@@ -429,6 +429,7 @@ ngx_http_mcp_tenant_zone_publish(ngx_http_mcp_tenant_shctx_t *sh,
     ngx_memory_barrier();
     ngx_memcpy(digest->bytes, mcp_image_digest(image),
                NGX_HTTP_MCP_TENANT_DIGEST_BYTES);
+    digest->sequence = mcp_image_sequence(image);
     ngx_memory_barrier();
     digest->generation = generation;
 
@@ -458,18 +459,49 @@ ngx_http_mcp_tenant_zone_digest(ngx_http_mcp_tenant_shctx_t *sh,
 }
 
 
+ngx_int_t
+ngx_http_mcp_tenant_zone_sequence(ngx_http_mcp_tenant_shctx_t *sh,
+    uint64_t *ret_sequence)
+{
+    uint64_t                       generation;
+    ngx_http_mcp_tenant_digest_t  *digest;
+
+    generation = mcp_processes_serving(sh->processes);
+
+    digest = &sh->digests[generation % NGX_HTTP_MCP_TENANT_DIGESTS];
+
+    if (generation == 0 || digest->generation != generation) {
+        return NGX_DECLINED;
+    }
+
+    ngx_memory_barrier();
+    *ret_sequence = digest->sequence;
+    ngx_memory_barrier();
+
+    return digest->generation == generation ? NGX_OK : NGX_DECLINED;
+}
+
+
 void
 ngx_http_mcp_tenant_zone_refuse(ngx_http_mcp_tenant_shctx_t *sh,
     const char *error)
 {
     sh->last_failure = ngx_time();
 
-    sh->error.stamp |= 1;
+    ngx_http_mcp_tenant_zone_tell(&sh->error, error);
+}
+
+
+void
+ngx_http_mcp_tenant_zone_tell(ngx_http_mcp_tenant_error_t *error,
+    const char *text)
+{
+    error->stamp |= 1;
     ngx_memory_barrier();
-    (void) ngx_cpystrn(sh->error.text, (u_char *) error,
+    (void) ngx_cpystrn(error->text, (u_char *) text,
                        NGX_HTTP_MCP_TENANT_ERROR_BYTES);
     ngx_memory_barrier();
-    sh->error.stamp++;
+    error->stamp++;
 }
 
 
@@ -481,7 +513,7 @@ ngx_http_mcp_tenant_zone_clear_error(ngx_http_mcp_tenant_shctx_t *sh)
 
 
 void
-ngx_http_mcp_tenant_zone_error(ngx_http_mcp_tenant_shctx_t *sh,
+ngx_http_mcp_tenant_zone_error(ngx_http_mcp_tenant_error_t *error,
     u_char *ret_text)
 {
     ngx_uint_t         tries;
@@ -491,16 +523,24 @@ ngx_http_mcp_tenant_zone_error(ngx_http_mcp_tenant_shctx_t *sh,
 
     for (tries = 0; tries < 10; tries++) {
 
-        stamp = sh->error.stamp;
+        stamp = error->stamp;
         ngx_memory_barrier();
-        (void) ngx_cpystrn(ret_text, sh->error.text,
+        (void) ngx_cpystrn(ret_text, error->text,
                            NGX_HTTP_MCP_TENANT_ERROR_BYTES);
         ngx_memory_barrier();
 
-        if (!(stamp & 1) && stamp == sh->error.stamp) {
+        if (!(stamp & 1) && stamp == error->stamp) {
             return;
         }
     }
+}
+
+
+uint64_t
+ngx_http_mcp_tenant_zone_pod(ngx_http_mcp_tenant_shctx_t *sh, uint32_t row)
+{
+    return row < mcp_rows_capacity(sh->tables[MCP_IMAGE_ROWS_PODS])
+           ? mcp_limit_in_use(sh->pods, row) : 0;
 }
 
 
