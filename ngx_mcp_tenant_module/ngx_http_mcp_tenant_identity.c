@@ -151,11 +151,12 @@ ngx_http_mcp_tenant_ctx_cleanup(void *data)
 
     if (ctx->image) {
         ngx_http_mcp_tenant_image_put(ctx->image);
+        ctx->image = NULL;
     }
 
     if (ctx->endpoint_image) {
         ngx_http_mcp_tenant_image_put(ctx->endpoint_image);
-        ctx->image = NULL;
+        ctx->endpoint_image = NULL;
     }
 }
 

@@ -118,6 +118,8 @@ typedef enum {
  * ndraining: endpoints behind the others that only the sessions which they
  * opened still reach.  pods_state: what the sidecar says (mcp_pods_state_e),
  * MCP_IMAGE_NONE when it says nothing; reason: why, for people.
+ * activation_timeout: seconds that requests wait for the first pod, 0 for a
+ * server that nobody starts for them; pod: row of those that wait.
  */
 typedef struct {
     mcp_image_str_t    id;
@@ -137,6 +139,8 @@ typedef struct {
     uint32_t           status;          /* mcp_server_status_e */
     uint32_t           ndraining;
     uint32_t           pods_state;
+    uint32_t           activation_timeout;
+    uint32_t           pod;
     uint32_t           tls;
     uint32_t           row;
     mcp_image_limits_t limits;

@@ -359,6 +359,9 @@ mcp_image_add_server(mcp_image_build_t *build, uint32_t tenant,
     record->endpoints.count = 0;
     record->ndraining = 0;
     record->pods_state = MCP_IMAGE_NONE;
+    record->activation_timeout = build->pods && !mcp_image_counts(server)
+                                 ? server->kubernetes->activation_timeout : 0;
+    record->pod = MCP_IMAGE_NONE;
     record->reason = mcp_image_add_text(build, NULL, 0);
 
     /* one that is past the quota has nowhere to go */

@@ -14,7 +14,7 @@
 
 
 /* Raise it with every change of what a field means. */
-#define MCP_IMAGE_LAYOUT      6
+#define MCP_IMAGE_LAYOUT      7
 
 #define MCP_IMAGE_MAGIC       "mcpimage"
 #define MCP_IMAGE_MAGIC_LEN   8

@@ -8,6 +8,9 @@
 /* Beside that of its requests: the limit on the streams of the same thing. */
 #define MCP_IMAGE_STREAMS_IDENTITY  0x9e3779b97f4a7c15ull
 
+/* Of the requests that wait for the first pod of a server. */
+#define MCP_IMAGE_WAITING_IDENTITY  0xc2b2ae3d27d4eb4full
+
 
 /* identities are collected, or rows handed out, whichever is given */
 typedef struct {
@@ -157,6 +160,14 @@ mcp_image_visit_pods(mcp_image_t *image, mcp_image_visit_t *visit)
         if (servers[endpoints[i].server].runtime == MCP_RUNTIME_KUBERNETES) {
             mcp_image_visit_row(visit, endpoints[i].identity,
                                 &endpoints[i].pod);
+        }
+    }
+
+    for (i = 0; i < image->tables[MCP_IMAGE_SERVERS].count; i++) {
+        if (servers[i].activation_timeout) {
+            mcp_image_visit_row(visit, servers[i].identity
+                                       ^ MCP_IMAGE_WAITING_IDENTITY,
+                                &servers[i].pod);
         }
     }
 }

@@ -126,6 +126,7 @@ typedef struct {
     size_t            nlimits;
     mcp_activation_e  activation;
     uint32_t          idle_timeout;     /* seconds, 0: default */
+    uint32_t          activation_timeout;   /* seconds, 0: always on */
 } mcp_kubernetes_t;
 
 

@@ -18,6 +18,7 @@ typedef struct {
     const mcp_yaml_node_t  *resources;
     const mcp_yaml_node_t  *activation;
     const mcp_yaml_node_t  *idle_timeout;
+    const mcp_yaml_node_t  *activation_timeout;
     bool                    partial;
 } mcp_pods_nodes_t;
 

@@ -96,6 +96,7 @@ enum {
     MCP_RUNTIME_K_RESOURCES,
     MCP_RUNTIME_K_ACTIVATION,
     MCP_RUNTIME_K_IDLE_TIMEOUT,
+    MCP_RUNTIME_K_ACTIVATION_TIMEOUT,
     MCP_RUNTIME_K_HEADERS,
     MCP_RUNTIME_K_NAMESPACE,
     MCP_RUNTIME_K_KEYS
@@ -113,6 +114,7 @@ static const mcp_field_t  mcp_runtime_kubernetes_keys[] = {
     { "resources", NULL, NULL },
     { "activation", NULL, NULL },
     { "idle_timeout", NULL, NULL },
+    { "activation_timeout", NULL, NULL },
     { "headers", NULL, NULL },
     { "namespace", NULL, "found a namespace, expected none: the server runs "
                          "in the namespace of its tenant" }
@@ -368,6 +370,7 @@ mcp_runtime_kubernetes(mcp_runtime_t *runtime)
     nodes.resources = v[MCP_RUNTIME_K_RESOURCES];
     nodes.activation = v[MCP_RUNTIME_K_ACTIVATION];
     nodes.idle_timeout = v[MCP_RUNTIME_K_IDLE_TIMEOUT];
+    nodes.activation_timeout = v[MCP_RUNTIME_K_ACTIVATION_TIMEOUT];
     nodes.partial = runtime->node->partial;
 
     mcp_pods_read(load, &nodes, kubernetes);

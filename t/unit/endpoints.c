@@ -430,8 +430,11 @@ test_image(void)
              "pods.mcp-team-a.svc.cluster.local:8080"), "its Host");
     identity = endpoint->identity;
 
-    is_int((long long) mcp_image_rows(built, MCP_IMAGE_ROWS_PODS, NULL), 3,
-           "each pod has a row");
+    is_int((long long) mcp_image_rows(built, MCP_IMAGE_ROWS_PODS, NULL), 4,
+           "each pod has a row, and the server on demand");
+    is_int(server->activation_timeout, 0, "for one that is on nobody waits");
+    is_int(mcp_image_server(image, 1)->activation_timeout, 60,
+           "for one on demand somebody does");
 
     server = compiled(LIST("[\"10.1.2.4:8080\"]"), 2);
     endpoint = mcp_image_endpoint(built, server->endpoints.first);
@@ -443,6 +446,8 @@ test_image(void)
     image = build(&config);
 
     ok(!mcp_image_has_pods(image), "an image without");
+    is_int(mcp_image_server(image, 1)->activation_timeout, 0,
+           "where nobody starts pods nobody waits");
     is_int((long long) mcp_image_rows(built, MCP_IMAGE_ROWS_PODS, NULL), 0,
            "has no such rows");
     is_int(mcp_image_server(image, 2)->status, MCP_SERVER_PENDING,

@@ -76,7 +76,7 @@ static mcp_tool_limit_t  tool_limits[] = {
 
 static mcp_kubernetes_t  always = { .activation = MCP_ACTIVATION_ALWAYS };
 static mcp_kubernetes_t  on_demand = {
-    .activation = MCP_ACTIVATION_ON_DEMAND
+    .activation = MCP_ACTIVATION_ON_DEMAND, .activation_timeout = 60
 };
 
 static mcp_server_t  a_servers[] = {
