@@ -17,6 +17,7 @@ static ngx_conf_enum_t  ngx_http_mcp_tenant_endpoints[] = {
     { ngx_string("status"), NGX_HTTP_MCP_TENANT_ENDPOINT_STATUS },
     { ngx_string("error"), NGX_HTTP_MCP_TENANT_ENDPOINT_ERROR },
     { ngx_string("resource"), NGX_HTTP_MCP_TENANT_ENDPOINT_RESOURCE },
+    { ngx_string("demand"), NGX_HTTP_MCP_TENANT_ENDPOINT_DEMAND },
     { ngx_null_string, 0 }
 };
 
@@ -502,7 +503,8 @@ ngx_http_mcp_tenant_endpoint(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         ngx_http_mcp_tenant_metrics_handler,
         ngx_http_mcp_tenant_status_handler,
         ngx_http_mcp_tenant_error_handler,
-        ngx_http_mcp_tenant_resource_handler
+        ngx_http_mcp_tenant_resource_handler,
+        ngx_http_mcp_tenant_demand_handler
     };
 
     if (mtlcf->endpoint != NGX_HTTP_MCP_TENANT_ENDPOINT_NONE) {
@@ -530,7 +532,8 @@ ngx_http_mcp_tenant_endpoint(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                        "invalid endpoint \"%V\", expected \"metrics\", "
-                       "\"status\" or \"error\"", &value[1]);
+                       "\"status\", \"demand\", \"error\" or \"resource\"",
+                       &value[1]);
 
     return NGX_CONF_ERROR;
 }

@@ -146,6 +146,7 @@ ngx_http_mcp_tenant_ctx_cleanup(void *data)
 {
     ngx_http_mcp_tenant_ctx_t *ctx = data;
 
+    ngx_http_mcp_tenant_wait_end(ctx);
     ngx_http_mcp_tenant_limits_give(ctx);
     ngx_http_mcp_tenant_worker_remove(ctx);
 

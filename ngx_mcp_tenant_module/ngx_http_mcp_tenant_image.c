@@ -193,8 +193,9 @@ ngx_http_mcp_tenant_image_server(const mcp_image_t *image,
 
 /*
  * The image of a newer configuration of NGINX names blocks and locations that
- * this worker does not have: it is good for judging alone, and its rows are
- * not used.
+ * this worker does not have: it is good for judging, and for telling where pods
+ * are.  Rows that it gives up are not reused while this worker announces an
+ * older image.
  */
 ngx_http_mcp_tenant_image_t *
 ngx_http_mcp_tenant_image_newest(ngx_http_mcp_tenant_main_conf_t *mtmcf,

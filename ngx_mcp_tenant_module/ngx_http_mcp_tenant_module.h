@@ -57,7 +57,8 @@ typedef enum {
     NGX_HTTP_MCP_TENANT_ENDPOINT_METRICS,
     NGX_HTTP_MCP_TENANT_ENDPOINT_STATUS,
     NGX_HTTP_MCP_TENANT_ENDPOINT_ERROR,
-    NGX_HTTP_MCP_TENANT_ENDPOINT_RESOURCE
+    NGX_HTTP_MCP_TENANT_ENDPOINT_RESOURCE,
+    NGX_HTTP_MCP_TENANT_ENDPOINT_DEMAND
 } ngx_http_mcp_tenant_endpoint_e;
 
 
@@ -208,6 +209,11 @@ typedef struct {
     ngx_queue_t                      queue;         /* of the worker */
     ngx_http_request_t              *request;
 
+    ngx_queue_t                      wait_queue;    /* of those that wait */
+    ngx_msec_t                       wait_until;
+    uint64_t                         wait_seen;     /* generation */
+    uint32_t                         wait_row;
+
     mcp_limits_t                    *limits;
     uint32_t                         slots[NGX_HTTP_MCP_TENANT_SCOPES];
     ngx_uint_t                       nslots;
@@ -240,6 +246,9 @@ typedef struct {
     unsigned                         stream:1;
     unsigned                         waiting_body:1;
     unsigned                         body_done:1;
+    unsigned                         must_wait:1;   /* for a pod */
+    unsigned                         waiting:1;
+    unsigned                         waited:1;
     unsigned                         allowed:1;
     unsigned                         forwarded:1;
     unsigned                         counted:1;
@@ -398,6 +407,20 @@ void ngx_http_mcp_tenant_worker_add(ngx_http_request_t *r,
 
 /* Forgets it; harmless when it was never noted. */
 void ngx_http_mcp_tenant_worker_remove(ngx_http_mcp_tenant_ctx_t *ctx);
+
+
+/* wait: requests for servers that are started on demand */
+
+/*
+ * Lets the request, which has passed everything else, wait until its server
+ * has a pod: then its phases go on, or it is refused.  MCP_REASON_OK when it
+ * waits, else why it may not.
+ */
+mcp_reason_e ngx_http_mcp_tenant_wait(ngx_http_request_t *r,
+    ngx_http_mcp_tenant_ctx_t *ctx);
+
+/* It does not wait any more; harmless when it never did. */
+void ngx_http_mcp_tenant_wait_end(ngx_http_mcp_tenant_ctx_t *ctx);
 
 
 /* publish */
@@ -567,9 +590,17 @@ ngx_int_t ngx_http_mcp_tenant_add_header(ngx_http_request_t *r,
 
 /* endpoints */
 
+/*
+ * An argument that is a number; *ret_number stays when it is not there.
+ * NGX_ERROR when it is none.
+ */
+ngx_int_t ngx_http_mcp_tenant_arg_number(ngx_http_request_t *r,
+    const char *name, size_t len, ngx_int_t *ret_number);
+
 ngx_int_t ngx_http_mcp_tenant_servers_handler(ngx_http_request_t *r);
 ngx_int_t ngx_http_mcp_tenant_metrics_handler(ngx_http_request_t *r);
 ngx_int_t ngx_http_mcp_tenant_status_handler(ngx_http_request_t *r);
+ngx_int_t ngx_http_mcp_tenant_demand_handler(ngx_http_request_t *r);
 ngx_int_t ngx_http_mcp_tenant_resource_handler(ngx_http_request_t *r);
 
 /* The value of WWW-Authenticate with a 401 (RFC 6750, RFC 9728). */

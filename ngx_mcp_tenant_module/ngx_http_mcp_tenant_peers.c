@@ -338,6 +338,8 @@ ngx_http_mcp_tenant_peers_use(ngx_peer_connection_t *pc,
                         ngx_http_mcp_tenant_process);
     }
 
+    ngx_http_mcp_tenant_zone_ask(peer->sh, peer->server);
+
     return NGX_OK;
 }
 
@@ -358,6 +360,8 @@ ngx_http_mcp_tenant_peers_free(ngx_peer_connection_t *pc, void *data,
         mcp_limit_give(peer->sh->pods, peer->pod, ngx_http_mcp_tenant_process);
         peer->pod = MCP_IMAGE_NONE;
     }
+
+    ngx_http_mcp_tenant_zone_ask(peer->sh, peer->server);
 
     if (!(state & NGX_PEER_FAILED)) {
 

@@ -28,8 +28,6 @@ typedef struct {
 } ngx_http_mcp_tenant_wait_t;
 
 
-static ngx_int_t ngx_http_mcp_tenant_status_number(ngx_http_request_t *r,
-    const char *name, size_t len, ngx_int_t *ret_number);
 static ngx_int_t ngx_http_mcp_tenant_status_wait(ngx_http_request_t *r,
     uint64_t generation, uint64_t sequence, ngx_msec_t timeout);
 static void ngx_http_mcp_tenant_status_timer(ngx_event_t *ev);
@@ -75,10 +73,10 @@ ngx_http_mcp_tenant_status_handler(ngx_http_request_t *r)
     sequence = 0;
     timeout = NGX_HTTP_MCP_TENANT_STATUS_TIMEOUT_MS;
 
-    if (ngx_http_mcp_tenant_status_number(r, "wait", 4, &generation) != NGX_OK
-        || ngx_http_mcp_tenant_status_number(r, "sequence", 8, &sequence)
+    if (ngx_http_mcp_tenant_arg_number(r, "wait", 4, &generation) != NGX_OK
+        || ngx_http_mcp_tenant_arg_number(r, "sequence", 8, &sequence)
            != NGX_OK
-        || ngx_http_mcp_tenant_status_number(r, "timeout", 7, &timeout)
+        || ngx_http_mcp_tenant_arg_number(r, "timeout", 7, &timeout)
            != NGX_OK
         || timeout > NGX_HTTP_MCP_TENANT_STATUS_MAX_MS)
     {
@@ -93,9 +91,8 @@ ngx_http_mcp_tenant_status_handler(ngx_http_request_t *r)
 }
 
 
-/* Leaves *ret_number alone when the argument is not there. */
-static ngx_int_t
-ngx_http_mcp_tenant_status_number(ngx_http_request_t *r, const char *name,
+ngx_int_t
+ngx_http_mcp_tenant_arg_number(ngx_http_request_t *r, const char *name,
     size_t len, ngx_int_t *ret_number)
 {
     ngx_int_t  n;

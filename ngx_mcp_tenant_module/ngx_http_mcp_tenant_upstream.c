@@ -322,7 +322,7 @@ ngx_http_mcp_tenant_upstream_image(ngx_http_request_t *r,
         return;
     }
 
-    newest = ngx_http_mcp_tenant_image_get(mtmcf, r->connection->log);
+    newest = ngx_http_mcp_tenant_image_newest(mtmcf, r->connection->log);
 
     if (newest == NULL) {
         return;

@@ -23,6 +23,7 @@ typedef struct {
     size_t  servers;
     size_t  tools;
     size_t  pods;
+    size_t  asked;
     size_t  end;
 } ngx_http_mcp_tenant_zone_layout_t;
 
@@ -151,6 +152,7 @@ ngx_http_mcp_tenant_zone_init(ngx_shm_zone_t *shm_zone, void *data)
     sh->pods = mcp_limits_init(p + layout.pods, rows[MCP_IMAGE_ROWS_PODS],
                                sh->processes);
 
+    sh->asked = (ngx_atomic_t *) (p + layout.asked);
     sh->rows = (ngx_http_mcp_tenant_row_t *) (p + layout.rows);
     sh->health = (ngx_http_mcp_tenant_health_t *) (p + layout.health);
     sh->servers = (ngx_http_mcp_tenant_server_row_t *) (p + layout.servers);
@@ -208,6 +210,8 @@ ngx_http_mcp_tenant_zone_layout(const uint32_t *rows,
         rows[MCP_IMAGE_ROWS_LIMITS] * sizeof(ngx_http_mcp_tenant_tool_row_t));
     ngx_http_mcp_tenant_zone_place(pods,
         mcp_limits_size(rows[MCP_IMAGE_ROWS_PODS]));
+    ngx_http_mcp_tenant_zone_place(asked,
+        rows[MCP_IMAGE_ROWS_PODS] * sizeof(ngx_atomic_t));
 
     layout->end = at;
 }
@@ -403,6 +407,7 @@ ngx_http_mcp_tenant_zone_clear_pod(void *data, uint32_t row)
     ngx_http_mcp_tenant_shctx_t *sh = data;
 
     mcp_limit_clear(sh->pods, row);
+    sh->asked[row] = 0;
 }
 
 
@@ -532,6 +537,26 @@ ngx_http_mcp_tenant_zone_error(ngx_http_mcp_tenant_error_t *error,
         if (!(stamp & 1) && stamp == error->stamp) {
             return;
         }
+    }
+}
+
+
+void
+ngx_http_mcp_tenant_zone_ask(ngx_http_mcp_tenant_shctx_t *sh,
+    const mcp_image_server_t *server)
+{
+    ngx_atomic_t  *asked;
+
+    if (server->pod >= mcp_rows_capacity(sh->tables[MCP_IMAGE_ROWS_PODS])) {
+        return;
+    }
+
+    asked = &sh->asked[server->pod];
+
+    /* workers do not take the line from each other with every request */
+
+    if (*asked == 0 || ngx_current_msec - (ngx_msec_t) *asked >= 500) {
+        *asked = ngx_current_msec | 1;
     }
 }
 

@@ -88,7 +88,9 @@ typedef struct {
  * when the loader last looked at the files, and whether it is told of changes.
  * error: of the files as they are, empty when those are served.
  * session_keys: random, for as long as NGINX runs.  pods: requests under way at
- * each; pods_taken: the sequence of the sidecar's file that was taken last,
+ * each, or waiting for a server's first, and when it was last asked for
+ * (ngx_current_msec, 0: never); demand: grows when somebody begins to wait for
+ * a server; pods_taken: the sequence of the sidecar's file that was taken last,
  * pods_error: of that file as it is.
  */
 typedef struct {
@@ -100,6 +102,7 @@ typedef struct {
     ngx_atomic_t                     watches;
     ngx_atomic_t                     unresolved;
     ngx_atomic_t                     pods_taken;
+    ngx_atomic_t                     demand;
     ngx_http_mcp_tenant_error_t      error;
     ngx_http_mcp_tenant_error_t      pods_error;
     ngx_http_mcp_tenant_digest_t     digests[NGX_HTTP_MCP_TENANT_DIGESTS];
@@ -109,6 +112,7 @@ typedef struct {
     mcp_rows_t                      *tables[MCP_IMAGE_ROWS_KINDS];
     mcp_limits_t                    *limits;
     mcp_limits_t                    *pods;
+    ngx_atomic_t                    *asked;
     ngx_http_mcp_tenant_row_t       *rows;
     ngx_http_mcp_tenant_health_t    *health;
     ngx_http_mcp_tenant_server_row_t *servers;
@@ -168,7 +172,11 @@ ngx_int_t ngx_http_mcp_tenant_zone_digest(ngx_http_mcp_tenant_shctx_t *sh,
 /* Names of the kinds of rows. */
 extern const char  *ngx_http_mcp_tenant_zone_words[MCP_IMAGE_ROWS_KINDS];
 
-/* Requests under way that all processes count in the row; 0 for no row. */
+/* Notes that the server, which is on demand, is asked for. */
+void ngx_http_mcp_tenant_zone_ask(ngx_http_mcp_tenant_shctx_t *sh,
+    const mcp_image_server_t *server);
+
+/* Requests that all processes count in the row of pods; 0 for no row. */
 uint64_t ngx_http_mcp_tenant_zone_pod(ngx_http_mcp_tenant_shctx_t *sh,
     uint32_t row);
 
