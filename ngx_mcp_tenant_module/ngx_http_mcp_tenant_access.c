@@ -55,6 +55,16 @@ ngx_http_mcp_tenant_access_handler(ngx_http_request_t *r)
         return NGX_DECLINED;
     }
 
+    if (ctx->waited) {
+        return ngx_http_mcp_tenant_allow(r, ctx);
+    }
+
+    /* the phase may be entered again */
+
+    if (ctx->waiting) {
+        return NGX_DONE;
+    }
+
     reason = ngx_http_mcp_tenant_identify(r, ctx);
 
     if (reason != MCP_REASON_OK) {
@@ -81,6 +91,17 @@ ngx_http_mcp_tenant_access_handler(ngx_http_request_t *r)
                              == 0);
 
         reason = ngx_http_mcp_tenant_limits_take(r, ctx);
+
+        if (reason == MCP_REASON_OK && ctx->must_wait) {
+
+            reason = ngx_http_mcp_tenant_wait(r, ctx);
+
+            if (reason == MCP_REASON_OK) {
+                return NGX_DONE;
+            }
+
+            ngx_http_mcp_tenant_limits_give(ctx);
+        }
     }
 
     if (reason != MCP_REASON_OK) {
@@ -299,6 +320,23 @@ ngx_http_mcp_tenant_server_active(ngx_http_mcp_tenant_ctx_t *ctx)
 
     server = mcp_image_server(ctx->image->image, ctx->server);
 
+    /* its endpoint was found, though it may drain */
+
+    if (ctx->session_id.len) {
+        return MCP_REASON_OK;
+    }
+
+    /* one that cannot be started is not waited for */
+
+    if (server->activation_timeout
+        && (server->status == MCP_SERVER_STOPPED
+            || server->status == MCP_SERVER_STARTING
+            || server->status == MCP_SERVER_PENDING))
+    {
+        ctx->must_wait = 1;
+        return MCP_REASON_OK;
+    }
+
     switch (server->status) {
 
     case MCP_SERVER_READY:
@@ -306,6 +344,15 @@ ngx_http_mcp_tenant_server_active(ngx_http_mcp_tenant_ctx_t *ctx)
 
     case MCP_SERVER_QUOTA_EXCEEDED:
         return MCP_REASON_SERVER_QUOTA_EXCEEDED;
+
+    case MCP_SERVER_STARTING:
+        return MCP_REASON_SERVER_STARTING;
+
+    case MCP_SERVER_STOPPED:
+        return MCP_REASON_SERVER_STOPPED;
+
+    case MCP_SERVER_FAILED:
+        return MCP_REASON_SERVER_FAILED;
 
     default:
         return MCP_REASON_SERVER_NOT_READY;

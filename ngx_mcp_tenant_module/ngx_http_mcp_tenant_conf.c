@@ -17,6 +17,7 @@ static ngx_conf_enum_t  ngx_http_mcp_tenant_endpoints[] = {
     { ngx_string("status"), NGX_HTTP_MCP_TENANT_ENDPOINT_STATUS },
     { ngx_string("error"), NGX_HTTP_MCP_TENANT_ENDPOINT_ERROR },
     { ngx_string("resource"), NGX_HTTP_MCP_TENANT_ENDPOINT_RESOURCE },
+    { ngx_string("demand"), NGX_HTTP_MCP_TENANT_ENDPOINT_DEMAND },
     { ngx_null_string, 0 }
 };
 
@@ -66,6 +67,34 @@ ngx_http_mcp_tenant_config(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     if (ngx_conf_full_name(cf->cycle, &mtmcf->config_file, 1) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+char *
+ngx_http_mcp_tenant_endpoints_file(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
+{
+    ngx_http_mcp_tenant_main_conf_t *mtmcf = conf;
+
+    ngx_str_t  *value;
+
+    if (mtmcf->pods_file.data) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    if (value[1].len == 0) {
+        return "names no file";
+    }
+
+    mtmcf->pods_file = value[1];
+
+    if (ngx_conf_full_name(cf->cycle, &mtmcf->pods_file, 1) != NGX_OK) {
         return NGX_CONF_ERROR;
     }
 
@@ -474,7 +503,8 @@ ngx_http_mcp_tenant_endpoint(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         ngx_http_mcp_tenant_metrics_handler,
         ngx_http_mcp_tenant_status_handler,
         ngx_http_mcp_tenant_error_handler,
-        ngx_http_mcp_tenant_resource_handler
+        ngx_http_mcp_tenant_resource_handler,
+        ngx_http_mcp_tenant_demand_handler
     };
 
     if (mtlcf->endpoint != NGX_HTTP_MCP_TENANT_ENDPOINT_NONE) {
@@ -502,7 +532,8 @@ ngx_http_mcp_tenant_endpoint(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                        "invalid endpoint \"%V\", expected \"metrics\", "
-                       "\"status\" or \"error\"", &value[1]);
+                       "\"status\", \"demand\", \"error\" or \"resource\"",
+                       &value[1]);
 
     return NGX_CONF_ERROR;
 }

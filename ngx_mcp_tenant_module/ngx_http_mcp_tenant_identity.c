@@ -146,12 +146,18 @@ ngx_http_mcp_tenant_ctx_cleanup(void *data)
 {
     ngx_http_mcp_tenant_ctx_t *ctx = data;
 
+    ngx_http_mcp_tenant_wait_end(ctx);
     ngx_http_mcp_tenant_limits_give(ctx);
     ngx_http_mcp_tenant_worker_remove(ctx);
 
     if (ctx->image) {
         ngx_http_mcp_tenant_image_put(ctx->image);
         ctx->image = NULL;
+    }
+
+    if (ctx->endpoint_image) {
+        ngx_http_mcp_tenant_image_put(ctx->endpoint_image);
+        ctx->endpoint_image = NULL;
     }
 }
 

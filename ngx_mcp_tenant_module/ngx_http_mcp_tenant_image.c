@@ -168,10 +168,34 @@ ngx_http_mcp_tenant_image_follow(ngx_http_mcp_tenant_main_conf_t *mtmcf,
 }
 
 
+uint32_t
+ngx_http_mcp_tenant_image_server(const mcp_image_t *image,
+    const mcp_image_t *of, uint32_t server)
+{
+    uint32_t                   n;
+    mcp_str_t                  id;
+    const mcp_image_server_t  *wanted;
+
+    wanted = mcp_image_server(of, server);
+
+    id = mcp_image_text(of, &mcp_image_tenant(of, wanted->tenant)->id);
+    n = mcp_image_tenant_find(image, id.data, id.len);
+
+    if (n == MCP_IMAGE_NONE) {
+        return n;
+    }
+
+    id = mcp_image_text(of, &wanted->id);
+
+    return mcp_image_server_find(image, n, id.data, id.len);
+}
+
+
 /*
  * The image of a newer configuration of NGINX names blocks and locations that
- * this worker does not have: it is good for judging alone, and its rows are
- * not used.
+ * this worker does not have: it is good for judging, and for telling where pods
+ * are.  Rows that it gives up are not reused while this worker announces an
+ * older image.
  */
 ngx_http_mcp_tenant_image_t *
 ngx_http_mcp_tenant_image_newest(ngx_http_mcp_tenant_main_conf_t *mtmcf,

@@ -138,12 +138,6 @@ ngx_http_mcp_tenant_load(ngx_conf_t *cf,
         return NGX_OK;
     }
 
-    if (ngx_http_mcp_tenant_load_check_blocks(cf, mtmcf) != NGX_OK
-        || ngx_http_mcp_tenant_load_options(cf, mtmcf) != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
     cln = ngx_pool_cleanup_add(cf->pool, 0);
     if (cln == NULL) {
         return NGX_ERROR;
@@ -151,6 +145,13 @@ ngx_http_mcp_tenant_load(ngx_conf_t *cf,
 
     cln->handler = ngx_http_mcp_tenant_load_cleanup;
     cln->data = mtmcf;
+
+    if (ngx_http_mcp_tenant_load_check_blocks(cf, mtmcf) != NGX_OK
+        || ngx_http_mcp_tenant_load_options(cf, mtmcf) != NGX_OK
+        || ngx_http_mcp_tenant_pods_init(cf, mtmcf) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
 
     report = mcp_report_new();
     if (report == NULL) {
@@ -449,7 +450,8 @@ ngx_http_mcp_tenant_load_compile(ngx_conf_t *cf,
     mtmcf->names = mcp_names_new();
 
     if (mtmcf->names == NULL
-        || mcp_names_set(mtmcf->names, mtmcf->config) != MCP_OK)
+        || mcp_names_set(mtmcf->names, mtmcf->config, mtmcf->pods == NULL)
+           != MCP_OK)
     {
         return NGX_ERROR;
     }
@@ -467,7 +469,8 @@ ngx_http_mcp_tenant_load_compile(ngx_conf_t *cf,
     }
 
     if (mcp_image_build(mtmcf->config, &mtmcf->options, mcp_names_addresses,
-                        mtmcf->names, 0, 0, &mtmcf->block, &size, &error)
+                        mtmcf->names, mtmcf->pods, 0, 0, &mtmcf->block, &size,
+                        &error)
         != MCP_OK
         || (mtmcf->image = mcp_image_open(mtmcf->block, size, &error)) == NULL)
     {
@@ -596,6 +599,7 @@ ngx_http_mcp_tenant_load_cleanup(void *data)
 
     mcp_config_free(mtmcf->config);
     mcp_names_free(mtmcf->names);
+    mcp_endpoints_free(mtmcf->pods);
     free(mtmcf->block);
     ngx_http_mcp_tenant_state_disown(mtmcf);
 }

@@ -23,6 +23,10 @@
 /* Files that are refused are read again, though not all the time. */
 #define NGX_HTTP_MCP_TENANT_REFUSED_COST     10
 
+/* How often in a row a change may cut short the round over all names. */
+#define NGX_HTTP_MCP_TENANT_STOPS            1
+#define NGX_HTTP_MCP_TENANT_STOPS_PODS       20
+
 /* for a round over n names */
 #define ngx_http_mcp_tenant_resolve_ms(n)  ngx_min(1000 + (n) / 4, 5000)
 
@@ -181,6 +185,8 @@ ngx_http_mcp_tenant_loader_adopt(ngx_http_mcp_tenant_main_conf_t *mtmcf)
         mtmcf->image = block;
         block = NULL;
 
+        ngx_http_mcp_tenant_pods_adopt(mtmcf, mtmcf->image);
+
         /* what NGINX started with is not published after what is served */
 
         if (mtmcf->config
@@ -248,8 +254,9 @@ static void
 ngx_http_mcp_tenant_loader_watch_files(ngx_http_mcp_tenant_main_conf_t *mtmcf)
 {
     int                           rc;
+    size_t                        n;
     ngx_uint_t                    watches;
-    const char                   *file;
+    const char                   *file, **files;
     ngx_http_mcp_tenant_shctx_t  *sh;
 
     if (ngx_http_mcp_tenant_loader_watched == NULL) {
@@ -258,15 +265,22 @@ ngx_http_mcp_tenant_loader_watch_files(ngx_http_mcp_tenant_main_conf_t *mtmcf)
 
     sh = mtmcf->shm_zone->data;
 
-    if (mtmcf->config) {
-        rc = mcp_watch_files(ngx_http_mcp_tenant_loader_watched,
-                             mtmcf->config->files, mtmcf->config->nfiles);
+    file = (char *) mtmcf->config_file.data;
+    n = mtmcf->config ? mtmcf->config->nfiles : 1;
 
-    } else {
-        file = (char *) mtmcf->config_file.data;
-        rc = mcp_watch_files(ngx_http_mcp_tenant_loader_watched, &file, 1);
+    files = ngx_alloc((n + 1) * sizeof(char *), ngx_cycle->log);
+    if (files == NULL) {
+        return;
     }
 
+    ngx_memcpy(files, mtmcf->config ? mtmcf->config->files : &file,
+               n * sizeof(char *));
+
+    if (mtmcf->pods) {
+        files[n++] = (char *) mtmcf->pods_file.data;
+    }
+
+    rc = mcp_watch_files(ngx_http_mcp_tenant_loader_watched, files, n);
     watches = rc == MCP_OK;
 
     if (sh->watches && !watches) {
@@ -275,6 +289,7 @@ ngx_http_mcp_tenant_loader_watch_files(ngx_http_mcp_tenant_main_conf_t *mtmcf)
     }
 
     sh->watches = watches;
+    ngx_free(files);
 }
 
 
@@ -312,7 +327,7 @@ static void
 ngx_http_mcp_tenant_loader_look(ngx_http_mcp_tenant_main_conf_t *mtmcf)
 {
     uint64_t                      stamp;
-    ngx_uint_t                    due;
+    ngx_uint_t                    due, fresh, moved;
     ngx_http_mcp_tenant_shctx_t  *sh;
 
     sh = mtmcf->shm_zone->data;
@@ -349,15 +364,23 @@ ngx_http_mcp_tenant_loader_look(ngx_http_mcp_tenant_main_conf_t *mtmcf)
               && (ngx_msec_int_t) (ngx_current_msec
                                    - ngx_http_mcp_tenant_loader_retry) >= 0);
 
-    if (due && ngx_http_mcp_tenant_loader_reload(mtmcf, stamp) == NGX_OK) {
+    fresh = due && ngx_http_mcp_tenant_loader_reload(mtmcf, stamp) == NGX_OK;
+    moved = ngx_http_mcp_tenant_pods_look(mtmcf);
 
-        /* before names are asked for: a key may have been revoked */
+    if (moved) {
+        ngx_http_mcp_tenant_loader_watch_files(mtmcf);
+    }
 
+    /* before names are asked for: a key may have been revoked */
+
+    if (fresh || moved || ngx_http_mcp_tenant_publish_again()
+        || mtmcf->unassigned)
+    {
         ngx_http_mcp_tenant_publish(mtmcf);
+    }
+
+    if (fresh) {
         ngx_http_mcp_tenant_loader_asked = 0;
-
-    } else if (ngx_http_mcp_tenant_publish_again() || mtmcf->unassigned) {
-        ngx_http_mcp_tenant_publish(mtmcf);
     }
 
     if (mtmcf->config
@@ -447,7 +470,9 @@ ngx_http_mcp_tenant_loader_reload(ngx_http_mcp_tenant_main_conf_t *mtmcf,
         ngx_http_mcp_tenant_zone_clear_error(sh);
         mcp_config_free(config);
 
-    } else if (mcp_names_set(mtmcf->names, config) != MCP_OK) {
+    } else if (mcp_names_set(mtmcf->names, config, mtmcf->pods == NULL)
+               != MCP_OK)
+    {
         mcp_config_free(config);
 
     } else {
@@ -502,12 +527,17 @@ ngx_http_mcp_tenant_loader_resolve(ngx_http_mcp_tenant_main_conf_t *mtmcf)
     const char                   *name, *error;
     ngx_http_mcp_tenant_shctx_t  *sh;
 
-    /* but not one after the other: each name gets its turn */
+    /*
+     * But not without an end: each name gets its turn.  Pods come and go in
+     * numbers, and nobody waits for them longer than for a name.
+     */
 
     stop = -1;
 
     if (ngx_http_mcp_tenant_loader_watched
-        && !ngx_http_mcp_tenant_loader_stopped)
+        && ngx_http_mcp_tenant_loader_stopped
+           < (mtmcf->pods ? NGX_HTTP_MCP_TENANT_STOPS_PODS
+                          : NGX_HTTP_MCP_TENANT_STOPS))
     {
         stop = mcp_watch_fd(ngx_http_mcp_tenant_loader_watched);
     }
@@ -533,7 +563,8 @@ ngx_http_mcp_tenant_loader_resolve(ngx_http_mcp_tenant_main_conf_t *mtmcf)
     ngx_time_update();
     ngx_http_mcp_tenant_loader_resolved = ngx_current_msec;
     ngx_http_mcp_tenant_loader_asked = !stopped;
-    ngx_http_mcp_tenant_loader_stopped = stopped;
+    ngx_http_mcp_tenant_loader_stopped =
+                           stopped ? ngx_http_mcp_tenant_loader_stopped + 1 : 0;
 
     sh = mtmcf->shm_zone->data;
     sh->unresolved = mcp_names_unresolved(mtmcf->names);

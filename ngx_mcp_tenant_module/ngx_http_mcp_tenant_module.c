@@ -104,6 +104,13 @@ static ngx_command_t  ngx_http_mcp_tenant_commands[] = {
       offsetof(ngx_http_mcp_tenant_main_conf_t, resolve_interval),
       &ngx_http_mcp_tenant_resolve_interval_post },
 
+    { ngx_string("mcp_tenant_endpoints"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_http_mcp_tenant_endpoints_file,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("mcp_tenant_session_key"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
       ngx_conf_set_str_slot,
@@ -416,6 +423,11 @@ ngx_http_mcp_tenant_init_module(ngx_cycle_t *cycle)
 
     sh->unresolved = mcp_names_unresolved(mtmcf->names);
 
+    sh->pods_taken = mtmcf->pods ? mcp_endpoints_sequence(mtmcf->pods) : 0;
+    ngx_http_mcp_tenant_zone_tell(&sh->pods_error,
+                                  mtmcf->pods_error
+                                  ? (char *) mtmcf->pods_error : "");
+
     return NGX_OK;
 }
 
@@ -482,14 +494,17 @@ ngx_http_mcp_tenant_create_main_conf(ngx_conf_t *cf)
      *     mtmcf->state = NULL;
      *     mtmcf->shm_zone = NULL;
      *     mtmcf->cluster_domain = { 0, NULL };
+     *     mtmcf->pods_file = { 0, NULL };
      *     mtmcf->session_key = { 0, NULL };
      *     mtmcf->session_keys = NULL;
      *     mtmcf->upstream = NULL;
      *     mtmcf->config = NULL;
      *     mtmcf->names = NULL;
+     *     mtmcf->pods = NULL;
      *     mtmcf->image = NULL;
      *     mtmcf->refused = 0;
      *     mtmcf->error = NULL;
+     *     mtmcf->pods_error = NULL;
      *     mtmcf->used = 0;
      *     mtmcf->messages = 0;
      *     mtmcf->answers = 0;

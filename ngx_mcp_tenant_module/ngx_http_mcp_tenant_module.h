@@ -12,6 +12,7 @@
 #include <ngx_http.h>
 
 #include "core/mcp_config.h"
+#include "core/mcp_endpoints.h"
 #include "core/mcp_filter.h"
 #include "core/mcp_image.h"
 #include "core/mcp_key.h"
@@ -56,7 +57,8 @@ typedef enum {
     NGX_HTTP_MCP_TENANT_ENDPOINT_METRICS,
     NGX_HTTP_MCP_TENANT_ENDPOINT_STATUS,
     NGX_HTTP_MCP_TENANT_ENDPOINT_ERROR,
-    NGX_HTTP_MCP_TENANT_ENDPOINT_RESOURCE
+    NGX_HTTP_MCP_TENANT_ENDPOINT_RESOURCE,
+    NGX_HTTP_MCP_TENANT_ENDPOINT_DEMAND
 } ngx_http_mcp_tenant_endpoint_e;
 
 
@@ -112,6 +114,7 @@ typedef struct {
     size_t                           zone_size;     /* as configured */
     ngx_msec_t                       resolve_interval;
     ngx_str_t                        cluster_domain;
+    ngx_str_t                        pods_file;
     ngx_str_t                        session_key;   /* file */
     time_t                           session_lifetime;
     mcp_session_keys_t              *session_keys;  /* NULL: of the zone */
@@ -123,12 +126,14 @@ typedef struct {
     mcp_config_options_t             options;
     mcp_config_t                    *config;
     mcp_names_t                     *names;
+    mcp_endpoints_t                 *pods;          /* NULL: no directive */
     void                            *block;         /* what image lies in */
     const mcp_image_t               *image;
     uint64_t                         epoch;
     uint64_t                         generation;
     uint64_t                         refused;       /* see load_refused() */
     u_char                          *error;
+    u_char                          *pods_error;
 
     unsigned                         unassigned:1;
     unsigned                         used:1;
@@ -174,7 +179,8 @@ typedef struct ngx_http_mcp_tenant_filter_s  ngx_http_mcp_tenant_filter_t;
  * tool_limit: of the tool that is called, MCP_IMAGE_NONE for none.
  * requested_*: as the request named them, proven or not.  session_*: of the
  * session that the request belongs to, with the server's own id;
- * session_endpoint counts from the server's first.
+ * session_endpoint counts from the server's first.  endpoint_image: what
+ * endpoint is of, once the request goes on.
  */
 typedef struct {
     ngx_http_mcp_tenant_image_t     *image;
@@ -187,6 +193,7 @@ typedef struct {
     uint32_t                         server;
     uint32_t                         tool_limit;
     const mcp_image_endpoint_t      *endpoint;
+    ngx_http_mcp_tenant_image_t     *endpoint_image;
     uint32_t                         session_endpoint;
 
     /* the proxy's own, which the guard of answers stands before */
@@ -201,6 +208,11 @@ typedef struct {
 
     ngx_queue_t                      queue;         /* of the worker */
     ngx_http_request_t              *request;
+
+    ngx_queue_t                      wait_queue;    /* of those that wait */
+    ngx_msec_t                       wait_until;
+    uint64_t                         wait_seen;     /* generation */
+    uint32_t                         wait_row;
 
     mcp_limits_t                    *limits;
     uint32_t                         slots[NGX_HTTP_MCP_TENANT_SCOPES];
@@ -234,6 +246,9 @@ typedef struct {
     unsigned                         stream:1;
     unsigned                         waiting_body:1;
     unsigned                         body_done:1;
+    unsigned                         must_wait:1;   /* for a pod */
+    unsigned                         waiting:1;
+    unsigned                         waited:1;
     unsigned                         allowed:1;
     unsigned                         forwarded:1;
     unsigned                         counted:1;
@@ -251,6 +266,8 @@ extern uint32_t      ngx_http_mcp_tenant_process;
 char *ngx_http_mcp_tenant_config(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_mcp_tenant_zone(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_mcp_tenant_endpoints_file(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_mcp_tenant_resolve_interval(ngx_conf_t *cf, void *post,
     void *data);
@@ -303,6 +320,24 @@ uint64_t ngx_http_mcp_tenant_load_refused(mcp_report_t *report,
     const char **ret_first);
 
 
+/* pods: what the sidecar tells of them, in a file of its own */
+
+/*
+ * Reads the file, if nginx.conf names one.  What is wrong with it is a warning:
+ * then what a running NGINX has of it goes on.
+ */
+ngx_int_t ngx_http_mcp_tenant_pods_init(ngx_conf_t *cf,
+    ngx_http_mcp_tenant_main_conf_t *mtmcf);
+
+/* Goes on with what image has of it, where it has something. */
+void ngx_http_mcp_tenant_pods_adopt(ngx_http_mcp_tenant_main_conf_t *mtmcf,
+    const mcp_image_t *image);
+
+/* Reads the file when it was replaced: whether there is something new in it. */
+ngx_uint_t ngx_http_mcp_tenant_pods_look(
+    ngx_http_mcp_tenant_main_conf_t *mtmcf);
+
+
 /* state: the folder that outlives processes */
 
 /* NGX_ERROR, with its reason logged, when another NGINX owns the folder. */
@@ -346,6 +381,13 @@ void ngx_http_mcp_tenant_image_follow(ngx_http_mcp_tenant_main_conf_t *mtmcf,
     ngx_log_t *log);
 
 /*
+ * The server of that identity, MCP_IMAGE_NONE when the image has none; the same
+ * server has the same ids.
+ */
+uint32_t ngx_http_mcp_tenant_image_server(const mcp_image_t *image,
+    const mcp_image_t *of, uint32_t server);
+
+/*
  * What the keys of requests under way are judged by, also in a worker that
  * drains, whose own image no longer changes.  NULL when it is not to be had;
  * put it back.
@@ -365,6 +407,20 @@ void ngx_http_mcp_tenant_worker_add(ngx_http_request_t *r,
 
 /* Forgets it; harmless when it was never noted. */
 void ngx_http_mcp_tenant_worker_remove(ngx_http_mcp_tenant_ctx_t *ctx);
+
+
+/* wait: requests for servers that are started on demand */
+
+/*
+ * Lets the request, which has passed everything else, wait until its server
+ * has a pod: then its phases go on, or it is refused.  MCP_REASON_OK when it
+ * waits, else why it may not.
+ */
+mcp_reason_e ngx_http_mcp_tenant_wait(ngx_http_request_t *r,
+    ngx_http_mcp_tenant_ctx_t *ctx);
+
+/* It does not wait any more; harmless when it never did. */
+void ngx_http_mcp_tenant_wait_end(ngx_http_mcp_tenant_ctx_t *ctx);
 
 
 /* publish */
@@ -534,9 +590,17 @@ ngx_int_t ngx_http_mcp_tenant_add_header(ngx_http_request_t *r,
 
 /* endpoints */
 
+/*
+ * An argument that is a number; *ret_number stays when it is not there.
+ * NGX_ERROR when it is none.
+ */
+ngx_int_t ngx_http_mcp_tenant_arg_number(ngx_http_request_t *r,
+    const char *name, size_t len, ngx_int_t *ret_number);
+
 ngx_int_t ngx_http_mcp_tenant_servers_handler(ngx_http_request_t *r);
 ngx_int_t ngx_http_mcp_tenant_metrics_handler(ngx_http_request_t *r);
 ngx_int_t ngx_http_mcp_tenant_status_handler(ngx_http_request_t *r);
+ngx_int_t ngx_http_mcp_tenant_demand_handler(ngx_http_request_t *r);
 ngx_int_t ngx_http_mcp_tenant_resource_handler(ngx_http_request_t *r);
 
 /* The value of WWW-Authenticate with a 401 (RFC 6750, RFC 9728). */

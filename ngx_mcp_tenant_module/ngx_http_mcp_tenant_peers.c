@@ -12,6 +12,8 @@ static uint32_t ngx_http_mcp_tenant_peers_choose(
     ngx_http_mcp_tenant_peer_t *peer);
 static uint32_t ngx_http_mcp_tenant_peers_candidate(
     ngx_http_mcp_tenant_peer_t *peer, ngx_uint_t healthy, uint32_t start);
+static ngx_uint_t ngx_http_mcp_tenant_peers_listed(
+    ngx_http_mcp_tenant_peer_t *peer, uint32_t n);
 static ngx_http_mcp_tenant_health_t *ngx_http_mcp_tenant_peers_health(
     ngx_http_mcp_tenant_peer_t *peer, const mcp_image_endpoint_t *endpoint);
 static ngx_uint_t ngx_http_mcp_tenant_peers_is_down(
@@ -78,22 +80,24 @@ ngx_http_mcp_tenant_peers_choose(ngx_http_mcp_tenant_peer_t *peer)
 
     count = peer->server->endpoints.count;
 
-    if (count == 0) {
-        return MCP_IMAGE_NONE;
-    }
-
 #ifndef MCP_BREAK_STICKY
 
     /* a session lives on the endpoint that opened it, and nowhere else */
 
     if (peer->ctx->session_id.len) {
-        one = peer->ctx->session_endpoint;
+        one = peer->session;
 
-        return peer->tried[one / 64] & (1ull << (one % 64)) ? MCP_IMAGE_NONE
-                                                            : one;
+        return one == MCP_IMAGE_NONE
+               || (peer->tried[one / 64] & (1ull << (one % 64)))
+               || !ngx_http_mcp_tenant_peers_listed(peer, one)
+               ? MCP_IMAGE_NONE : one;
     }
 
 #endif
+
+    if (count == 0) {
+        return MCP_IMAGE_NONE;
+    }
 
     one = ngx_http_mcp_tenant_peers_candidate(peer, 1,
                                                  ngx_random() % count);
@@ -113,7 +117,7 @@ ngx_http_mcp_tenant_peers_choose(ngx_http_mcp_tenant_peer_t *peer)
         return one;
     }
 
-    image = peer->ctx->image->image;
+    image = peer->image;
     first = peer->server->endpoints.first;
 
     a = ngx_http_mcp_tenant_peers_health(peer,
@@ -141,7 +145,9 @@ ngx_http_mcp_tenant_peers_candidate(ngx_http_mcp_tenant_peer_t *peer,
 
         n = (start + i) % count;
 
-        if (peer->tried[n / 64] & (1ull << (n % 64))) {
+        if ((peer->tried[n / 64] & (1ull << (n % 64)))
+            || !ngx_http_mcp_tenant_peers_listed(peer, n))
+        {
             continue;
         }
 
@@ -149,7 +155,7 @@ ngx_http_mcp_tenant_peers_candidate(ngx_http_mcp_tenant_peer_t *peer,
             return n;
         }
 
-        endpoint = mcp_image_endpoint(peer->ctx->image->image,
+        endpoint = mcp_image_endpoint(peer->image,
                                       peer->server->endpoints.first + n);
         health = ngx_http_mcp_tenant_peers_health(peer, endpoint);
 
@@ -161,6 +167,67 @@ ngx_http_mcp_tenant_peers_candidate(ngx_http_mcp_tenant_peer_t *peer,
     }
 
     return MCP_IMAGE_NONE;
+}
+
+
+/*
+ * Whether a pod may still be asked, since a retry may come late, and a worker
+ * that drains has an image that does not change any more.
+ */
+static ngx_uint_t
+ngx_http_mcp_tenant_peers_listed(ngx_http_mcp_tenant_peer_t *peer, uint32_t n)
+{
+    uint32_t                          i, count;
+    uint64_t                          identity;
+    ngx_uint_t                        listed;
+    const mcp_image_t                *image;
+    const mcp_image_server_t         *server;
+    ngx_http_mcp_tenant_image_t      *newest;
+    ngx_http_mcp_tenant_main_conf_t  *mtmcf;
+
+    if (peer->server->runtime != MCP_RUNTIME_KUBERNETES
+        || !mcp_image_has_pods(peer->image))
+    {
+        return 1;
+    }
+
+    mtmcf = ngx_http_get_module_main_conf(peer->request,
+                                          ngx_http_mcp_tenant_module);
+    newest = ngx_http_mcp_tenant_image_newest(
+                                     mtmcf, peer->request->connection->log);
+
+    if (newest == NULL) {
+        return 1;
+    }
+
+    image = newest->image;
+    listed = image == peer->image;
+
+    i = listed ? MCP_IMAGE_NONE
+               : ngx_http_mcp_tenant_image_server(image,
+                     peer->ctx->image->image, peer->ctx->server);
+
+    if (i != MCP_IMAGE_NONE) {
+
+        server = mcp_image_server(image, i);
+        identity = mcp_image_endpoint(peer->image,
+                                      peer->server->endpoints.first + n)
+                   ->identity;
+        count = server->endpoints.count;
+
+        if (peer->ctx->session_id.len) {
+            count += server->ndraining;
+        }
+
+        for (i = 0; i < count && !listed; i++) {
+            listed = mcp_image_endpoint(image, server->endpoints.first + i)
+                     ->identity == identity;
+        }
+    }
+
+    ngx_http_mcp_tenant_image_put(newest);
+
+    return listed;
 }
 
 
@@ -206,7 +273,7 @@ ngx_http_mcp_tenant_peers_use(ngx_peer_connection_t *pc,
     }
 
     u = peer->request->upstream;
-    image = peer->ctx->image->image;
+    image = peer->image;
     endpoint = mcp_image_endpoint(image, peer->server->endpoints.first + n);
 
     peer->current = n;
@@ -263,6 +330,16 @@ ngx_http_mcp_tenant_peers_use(ngx_peer_connection_t *pc,
 
     (*ngx_http_mcp_tenant_peers_in_flight(peer, peer->health))++;
 
+    if (endpoint->pod < mcp_rows_capacity(
+                            peer->sh->tables[MCP_IMAGE_ROWS_PODS]))
+    {
+        peer->pod = endpoint->pod;
+        mcp_limit_enter(peer->sh->pods, peer->pod,
+                        ngx_http_mcp_tenant_process);
+    }
+
+    ngx_http_mcp_tenant_zone_ask(peer->sh, peer->server);
+
     return NGX_OK;
 }
 
@@ -278,6 +355,13 @@ ngx_http_mcp_tenant_peers_free(ngx_peer_connection_t *pc, void *data,
     n = peer->current;
 
     (*ngx_http_mcp_tenant_peers_in_flight(peer, peer->health))--;
+
+    if (peer->pod != MCP_IMAGE_NONE) {
+        mcp_limit_give(peer->sh->pods, peer->pod, ngx_http_mcp_tenant_process);
+        peer->pod = MCP_IMAGE_NONE;
+    }
+
+    ngx_http_mcp_tenant_zone_ask(peer->sh, peer->server);
 
     if (!(state & NGX_PEER_FAILED)) {
 

@@ -117,8 +117,8 @@ ngx_http_mcp_tenant_publish_compile(ngx_http_mcp_tenant_main_conf_t *mtmcf,
     const char  *error;
 
     if (mcp_image_build(mtmcf->config, &mtmcf->options, mcp_names_addresses,
-                        mtmcf->names, mtmcf->epoch, generation, ret_block,
-                        ret_size, &error)
+                        mtmcf->names, mtmcf->pods, mtmcf->epoch, generation,
+                        ret_block, ret_size, &error)
         != MCP_OK)
     {
         ngx_log_error(ngx_http_mcp_tenant_publish_level, ngx_cycle->log, 0,

@@ -83,7 +83,7 @@ static const ngx_http_mcp_tenant_metric_t  ngx_http_mcp_tenant_metrics[] = {
       "Why the files are not served, as a label; no series when they are.",
       NGX_HTTP_MCP_TENANT_UNIT_GATEWAY,
       ngx_http_mcp_tenant_metric_error,
-      0 },
+      offsetof(ngx_http_mcp_tenant_shctx_t, error) },
 
     { "nginx_mcp_tenant_loader_last_look_timestamp_seconds", "gauge",
       "When the loader last looked at the files.",
@@ -96,6 +96,18 @@ static const ngx_http_mcp_tenant_metric_t  ngx_http_mcp_tenant_metrics[] = {
       NGX_HTTP_MCP_TENANT_UNIT_GATEWAY,
       ngx_http_mcp_tenant_metric_number,
       offsetof(ngx_http_mcp_tenant_shctx_t, unresolved) },
+
+    { "nginx_mcp_tenant_endpoints_sequence", "gauge",
+      "Sequence of the sidecar's file that was taken last, 0 for none.",
+      NGX_HTTP_MCP_TENANT_UNIT_GATEWAY,
+      ngx_http_mcp_tenant_metric_number,
+      offsetof(ngx_http_mcp_tenant_shctx_t, pods_taken) },
+
+    { "nginx_mcp_tenant_endpoints_last_error_info", "gauge",
+      "Why the sidecar's file is not taken, as a label; no series when it is.",
+      NGX_HTTP_MCP_TENANT_UNIT_GATEWAY,
+      ngx_http_mcp_tenant_metric_error,
+      offsetof(ngx_http_mcp_tenant_shctx_t, pods_error) },
 
     { "nginx_mcp_tenant_tenants", "gauge",
       "Tenants in the configuration.",
@@ -306,7 +318,8 @@ ngx_http_mcp_tenant_metric_error(ngx_http_mcp_tenant_series_t *s, uint32_t n)
 {
     u_char  *p, text[NGX_HTTP_MCP_TENANT_ERROR_BYTES];
 
-    ngx_http_mcp_tenant_zone_error(s->sh, text);
+    ngx_http_mcp_tenant_zone_error((ngx_http_mcp_tenant_error_t *)
+                                   ((u_char *) s->sh + s->offset), text);
 
     if (text[0] == '\0') {
         return;

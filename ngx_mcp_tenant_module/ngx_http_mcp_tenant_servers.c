@@ -149,7 +149,7 @@ static json_t *
 ngx_http_mcp_tenant_server_json(const mcp_image_t *image,
     const mcp_image_server_t *server)
 {
-    json_t     *tags;
+    json_t     *tags, *json;
     uint32_t    i;
     mcp_str_t   tag;
 
@@ -160,7 +160,7 @@ ngx_http_mcp_tenant_server_json(const mcp_image_t *image,
         (void) json_array_append_new(tags, json_stringn(tag.data, tag.len));
     }
 
-    return json_pack("{s:o, s:o, s:o, s:o, s:s, s:s, s:I, s:o}",
+    json = json_pack("{s:o, s:o, s:o, s:o, s:s, s:s, s:I, s:o}",
                      "id", ngx_http_mcp_tenant_text_json(image, &server->id),
                      "display_name", ngx_http_mcp_tenant_text_json(image,
                                                      &server->display_name),
@@ -172,6 +172,13 @@ ngx_http_mcp_tenant_server_json(const mcp_image_t *image,
                      "endpoints", (json_int_t) server->endpoints.count,
                      "quotas", ngx_http_mcp_tenant_quotas_json(
                                                           &server->quotas));
+
+    if (server->reason.len) {
+        (void) json_object_set_new(json, "status_reason",
+                   ngx_http_mcp_tenant_text_json(image, &server->reason));
+    }
+
+    return json;
 }
 
 

@@ -163,7 +163,7 @@ static mcp_reason_e
 ngx_http_mcp_tenant_session_find(ngx_http_mcp_tenant_ctx_t *ctx,
     uint64_t identity)
 {
-    uint32_t                   i;
+    uint32_t                   i, n;
     const mcp_image_t         *image;
     const mcp_image_server_t  *server;
 
@@ -175,7 +175,17 @@ ngx_http_mcp_tenant_session_find(ngx_http_mcp_tenant_ctx_t *ctx,
                              : MCP_REASON_SESSION_ENDPOINT_GONE;
     }
 
-    for (i = 0; i < server->endpoints.count; i++) {
+    n = server->endpoints.count;
+
+    /* where sessions end, none begins */
+
+    if (ctx->rpc_label == NULL
+        || ngx_strcmp(ctx->rpc_label, "initialize") != 0)
+    {
+        n += server->ndraining;
+    }
+
+    for (i = 0; i < n; i++) {
 
         if (mcp_image_endpoint(image, server->endpoints.first + i)->identity
             == identity)

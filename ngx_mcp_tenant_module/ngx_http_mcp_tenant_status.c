@@ -1,6 +1,7 @@
 /*
  * /status: what the gateway runs on, for its operator; with
- * "?wait=GENERATION&timeout=MILLISECONDS" once every worker serves that.
+ * "?wait=GENERATION&timeout=MILLISECONDS" once every worker serves that, with
+ * "?sequence=N" once every worker goes by that file of the sidecar.
  */
 
 #include "ngx_http_mcp_tenant_module.h"
@@ -22,18 +23,17 @@ typedef struct {
     ngx_event_t          event;
     ngx_http_request_t  *request;
     uint64_t             generation;
+    uint64_t             sequence;
     ngx_msec_t           until;
 } ngx_http_mcp_tenant_wait_t;
 
 
-static ngx_int_t ngx_http_mcp_tenant_status_number(ngx_http_request_t *r,
-    const char *name, size_t len, ngx_int_t *ret_number);
 static ngx_int_t ngx_http_mcp_tenant_status_wait(ngx_http_request_t *r,
-    uint64_t generation, ngx_msec_t timeout);
+    uint64_t generation, uint64_t sequence, ngx_msec_t timeout);
 static void ngx_http_mcp_tenant_status_timer(ngx_event_t *ev);
 static void ngx_http_mcp_tenant_status_cleanup(void *data);
 static ngx_uint_t ngx_http_mcp_tenant_status_reached(ngx_http_request_t *r,
-    uint64_t generation);
+    uint64_t generation, uint64_t sequence);
 static ngx_int_t ngx_http_mcp_tenant_status_send(ngx_http_request_t *r,
     ngx_uint_t status);
 static json_t *ngx_http_mcp_tenant_status_json(
@@ -46,15 +46,19 @@ static json_t *ngx_http_mcp_tenant_status_zone(
     ngx_http_mcp_tenant_main_conf_t *mtmcf);
 static json_t *ngx_http_mcp_tenant_status_loader(
     ngx_http_mcp_tenant_shctx_t *sh);
+static json_t *ngx_http_mcp_tenant_status_pods(
+    ngx_http_mcp_tenant_main_conf_t *mtmcf, const mcp_image_t *image);
+static json_t *ngx_http_mcp_tenant_status_draining(
+    ngx_http_mcp_tenant_shctx_t *sh, const mcp_image_t *image);
 static json_t *ngx_http_mcp_tenant_status_error(
-    ngx_http_mcp_tenant_shctx_t *sh);
+    ngx_http_mcp_tenant_error_t *error);
 static json_t *ngx_http_mcp_tenant_status_digest(const u_char *digest);
 
 
 ngx_int_t
 ngx_http_mcp_tenant_status_handler(ngx_http_request_t *r)
 {
-    ngx_int_t  rc, generation, timeout;
+    ngx_int_t  rc, generation, sequence, timeout;
 
     if (!(r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD))) {
         return NGX_HTTP_NOT_ALLOWED;
@@ -66,27 +70,29 @@ ngx_http_mcp_tenant_status_handler(ngx_http_request_t *r)
     }
 
     generation = 0;
+    sequence = 0;
     timeout = NGX_HTTP_MCP_TENANT_STATUS_TIMEOUT_MS;
 
-    if (ngx_http_mcp_tenant_status_number(r, "wait", 4, &generation) != NGX_OK
-        || ngx_http_mcp_tenant_status_number(r, "timeout", 7, &timeout)
+    if (ngx_http_mcp_tenant_arg_number(r, "wait", 4, &generation) != NGX_OK
+        || ngx_http_mcp_tenant_arg_number(r, "sequence", 8, &sequence)
+           != NGX_OK
+        || ngx_http_mcp_tenant_arg_number(r, "timeout", 7, &timeout)
            != NGX_OK
         || timeout > NGX_HTTP_MCP_TENANT_STATUS_MAX_MS)
     {
         return NGX_HTTP_BAD_REQUEST;
     }
 
-    if (ngx_http_mcp_tenant_status_reached(r, generation)) {
+    if (ngx_http_mcp_tenant_status_reached(r, generation, sequence)) {
         return ngx_http_mcp_tenant_status_send(r, NGX_HTTP_OK);
     }
 
-    return ngx_http_mcp_tenant_status_wait(r, generation, timeout);
+    return ngx_http_mcp_tenant_status_wait(r, generation, sequence, timeout);
 }
 
 
-/* Leaves *ret_number alone when the argument is not there. */
-static ngx_int_t
-ngx_http_mcp_tenant_status_number(ngx_http_request_t *r, const char *name,
+ngx_int_t
+ngx_http_mcp_tenant_arg_number(ngx_http_request_t *r, const char *name,
     size_t len, ngx_int_t *ret_number)
 {
     ngx_int_t  n;
@@ -110,7 +116,7 @@ ngx_http_mcp_tenant_status_number(ngx_http_request_t *r, const char *name,
 
 static ngx_int_t
 ngx_http_mcp_tenant_status_wait(ngx_http_request_t *r, uint64_t generation,
-    ngx_msec_t timeout)
+    uint64_t sequence, ngx_msec_t timeout)
 {
     ngx_pool_cleanup_t          *cln;
     ngx_http_mcp_tenant_wait_t  *wait;
@@ -125,6 +131,7 @@ ngx_http_mcp_tenant_status_wait(ngx_http_request_t *r, uint64_t generation,
 
     wait->request = r;
     wait->generation = generation;
+    wait->sequence = sequence;
     wait->until = ngx_current_msec + timeout;
 
     wait->event.handler = ngx_http_mcp_tenant_status_timer;
@@ -157,7 +164,8 @@ ngx_http_mcp_tenant_status_timer(ngx_event_t *ev)
     r = wait->request;
     c = r->connection;
 
-    reached = ngx_http_mcp_tenant_status_reached(r, wait->generation);
+    reached = ngx_http_mcp_tenant_status_reached(r, wait->generation,
+                                                 wait->sequence);
 
     if (!reached && !ngx_exiting
         && (ngx_msec_int_t) (wait->until - ngx_current_msec) > 0)
@@ -184,16 +192,25 @@ ngx_http_mcp_tenant_status_cleanup(void *data)
 
 
 static ngx_uint_t
-ngx_http_mcp_tenant_status_reached(ngx_http_request_t *r, uint64_t generation)
+ngx_http_mcp_tenant_status_reached(ngx_http_request_t *r, uint64_t generation,
+    uint64_t sequence)
 {
+    uint64_t                          enforced;
     ngx_http_mcp_tenant_shctx_t      *sh;
     ngx_http_mcp_tenant_main_conf_t  *mtmcf;
 
     mtmcf = ngx_http_get_module_main_conf(r, ngx_http_mcp_tenant_module);
     sh = mtmcf->shm_zone->data;
 
-    return generation <= sh->generation
-           && generation <= mcp_processes_serving(sh->processes);
+    if (generation > sh->generation
+        || generation > mcp_processes_serving(sh->processes))
+    {
+        return 0;
+    }
+
+    return sequence == 0
+           || (ngx_http_mcp_tenant_zone_sequence(sh, &enforced) == NGX_OK
+               && enforced >= sequence);
 }
 
 
@@ -227,13 +244,14 @@ ngx_http_mcp_tenant_status_json(ngx_http_mcp_tenant_main_conf_t *mtmcf,
 
     sh = mtmcf->shm_zone->data;
 
-    return json_pack("{s:s, s:o, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o}",
+    return json_pack("{s:s, s:o, s:I, s:I, s:I, s:o, s:I, s:o, s:o, s:o}",
                      "version", MCP_TENANT_VERSION,
                      "config", ngx_http_mcp_tenant_status_config(sh, image),
                      "tenants", (json_int_t) mcp_image_ntenants(image),
                      "keys", (json_int_t) mcp_image_nkeys(image),
                      "servers", (json_int_t) mcp_image_nservers(image),
-                     "endpoints", (json_int_t) mcp_image_nendpoints(image),
+                     "endpoints", ngx_http_mcp_tenant_status_pods(mtmcf,
+                                                                  image),
                      "unresolved_names", (json_int_t) sh->unresolved,
                      "processes", ngx_http_mcp_tenant_status_processes(sh),
                      "zone", ngx_http_mcp_tenant_status_zone(mtmcf),
@@ -252,17 +270,91 @@ ngx_http_mcp_tenant_status_config(ngx_http_mcp_tenant_shctx_t *sh,
                                    mcp_image_digest(image)),
                      "last_success", (json_int_t) sh->last_success,
                      "last_failure", (json_int_t) sh->last_failure,
-                     "last_error", ngx_http_mcp_tenant_status_error(sh));
+                     "last_error", ngx_http_mcp_tenant_status_error(
+                                       &sh->error));
+}
+
+
+/* sequence: of the file that all processes serve by, null without one */
+static json_t *
+ngx_http_mcp_tenant_status_pods(ngx_http_mcp_tenant_main_conf_t *mtmcf,
+    const mcp_image_t *image)
+{
+    json_t                       *enforced, *taken;
+    uint64_t                      sequence;
+    ngx_http_mcp_tenant_shctx_t  *sh;
+
+    sh = mtmcf->shm_zone->data;
+
+    if (mtmcf->pods == NULL) {
+        enforced = json_null();
+        taken = json_null();
+
+    } else {
+        taken = json_integer((json_int_t) sh->pods_taken);
+        enforced = ngx_http_mcp_tenant_zone_sequence(sh, &sequence) == NGX_OK
+                   ? json_integer((json_int_t) sequence) : json_null();
+    }
+
+    return json_pack("{s:o, s:o, s:I, s:o, s:o}",
+                     "sequence", enforced,
+                     "loaded", taken,
+                     "endpoints", (json_int_t) mcp_image_nendpoints(image),
+                     "error", ngx_http_mcp_tenant_status_error(
+                                  &sh->pods_error),
+                     "draining", ngx_http_mcp_tenant_status_draining(sh,
+                                                                    image));
+}
+
+
+static json_t *
+ngx_http_mcp_tenant_status_draining(ngx_http_mcp_tenant_shctx_t *sh,
+    const mcp_image_t *image)
+{
+    json_t                      *list;
+    uint32_t                     i, n;
+    mcp_str_t                    tenant, id, text;
+    const mcp_image_server_t    *server;
+    const mcp_image_endpoint_t  *endpoint;
+
+    list = json_array();
+
+    for (i = 0; i < mcp_image_nservers(image); i++) {
+
+        server = mcp_image_server(image, i);
+
+        for (n = 0; n < server->ndraining; n++) {
+
+            endpoint = mcp_image_endpoint(image, server->endpoints.first
+                                                 + server->endpoints.count
+                                                 + n);
+            id = mcp_image_text(image, &server->id);
+            text = mcp_image_text(image, &endpoint->text);
+            tenant = mcp_image_text(image, &mcp_image_tenant(image,
+                                               server->tenant)->id);
+
+            (void) json_array_append_new(list,
+                json_pack("{s:s%, s:s%, s:s%, s:I}",
+                          "tenant", tenant.data, tenant.len,
+                          "server", id.data, id.len,
+                          "address", text.data, text.len,
+                          "in_flight", (json_int_t)
+                                       ngx_http_mcp_tenant_zone_pod(
+                                           sh, endpoint->pod)));
+        }
+    }
+
+    return list;
 }
 
 
 /* null when the files are served as they are */
 static json_t *
-ngx_http_mcp_tenant_status_error(ngx_http_mcp_tenant_shctx_t *sh)
+ngx_http_mcp_tenant_status_error(ngx_http_mcp_tenant_error_t *error)
 {
     u_char  text[NGX_HTTP_MCP_TENANT_ERROR_BYTES];
 
-    ngx_http_mcp_tenant_zone_error(sh, text);
+    ngx_http_mcp_tenant_zone_error(error, text);
 
     return text[0] == '\0' ? json_null() : json_string((char *) text);
 }

@@ -12,6 +12,10 @@ static ngx_int_t ngx_http_mcp_tenant_upstream_init(ngx_conf_t *cf,
     ngx_http_upstream_srv_conf_t *us);
 static ngx_int_t ngx_http_mcp_tenant_upstream_init_peer(ngx_http_request_t *r,
     ngx_http_upstream_srv_conf_t *us);
+static void ngx_http_mcp_tenant_upstream_image(ngx_http_request_t *r,
+    ngx_http_mcp_tenant_peer_t *peer);
+static uint32_t ngx_http_mcp_tenant_upstream_session(
+    ngx_http_mcp_tenant_peer_t *peer, uint64_t identity);
 static ngx_int_t ngx_http_mcp_tenant_upstream_request(ngx_http_request_t *r,
     ngx_http_mcp_tenant_peer_t *peer);
 static void ngx_http_mcp_tenant_upstream_drop_host(ngx_buf_t *b);
@@ -249,9 +253,12 @@ ngx_http_mcp_tenant_upstream_init_peer(ngx_http_request_t *r,
     peer->mtscf = ngx_http_conf_upstream_srv_conf(us,
                                                   ngx_http_mcp_tenant_module);
     peer->options = &mtmcf->options;
-    peer->server = mcp_image_server(ctx->image->image, ctx->server);
+    peer->pod = MCP_IMAGE_NONE;
 
-    peer->tried = ngx_pcalloc(r->pool, (peer->server->endpoints.count + 63) / 64
+    ngx_http_mcp_tenant_upstream_image(r, peer);
+
+    peer->tried = ngx_pcalloc(r->pool, (peer->server->endpoints.count
+                                        + peer->server->ndraining + 63) / 64
                                        * sizeof(uint64_t));
     if (peer->tried == NULL) {
         return NGX_ERROR;
@@ -279,6 +286,94 @@ ngx_http_mcp_tenant_upstream_init_peer(ngx_http_request_t *r,
 
 
 /*
+ * Pods come and go: one that is gone must not be asked, however long the body
+ * of the request took to arrive.  The newest image knows.
+ */
+static void
+ngx_http_mcp_tenant_upstream_image(ngx_http_request_t *r,
+    ngx_http_mcp_tenant_peer_t *peer)
+{
+    uint32_t                          server;
+    uint64_t                          identity;
+    ngx_http_mcp_tenant_ctx_t        *ctx;
+    ngx_http_mcp_tenant_image_t      *newest;
+    ngx_http_mcp_tenant_main_conf_t  *mtmcf;
+
+    ctx = peer->ctx;
+    mtmcf = ngx_http_get_module_main_conf(r, ngx_http_mcp_tenant_module);
+
+    /* a request that is passed on again has one */
+
+    if (ctx->endpoint_image) {
+        ngx_http_mcp_tenant_image_put(ctx->endpoint_image);
+    }
+
+    ctx->endpoint = NULL;
+    ctx->endpoint_image = ctx->image;
+    ctx->image->refs++;
+
+    peer->image = ctx->image->image;
+    peer->server = mcp_image_server(peer->image, ctx->server);
+    peer->session = ctx->session_endpoint;
+
+    if (peer->server->runtime != MCP_RUNTIME_KUBERNETES
+        || !mcp_image_has_pods(peer->image))
+    {
+        return;
+    }
+
+    newest = ngx_http_mcp_tenant_image_newest(mtmcf, r->connection->log);
+
+    if (newest == NULL) {
+        return;
+    }
+
+    server = ngx_http_mcp_tenant_image_server(newest->image, peer->image,
+                                              ctx->server);
+
+    if (newest == ctx->image || server == MCP_IMAGE_NONE) {
+        ngx_http_mcp_tenant_image_put(newest);
+        return;
+    }
+
+    identity = ctx->session_id.len
+               ? mcp_image_endpoint(peer->image, peer->server->endpoints.first
+                                                 + peer->session)->identity
+               : 0;
+
+    ngx_http_mcp_tenant_image_put(ctx->endpoint_image);
+    ctx->endpoint_image = newest;
+
+    peer->image = newest->image;
+    peer->server = mcp_image_server(peer->image, server);
+    peer->session = ngx_http_mcp_tenant_upstream_session(peer, identity);
+}
+
+
+static uint32_t
+ngx_http_mcp_tenant_upstream_session(ngx_http_mcp_tenant_peer_t *peer,
+    uint64_t identity)
+{
+    uint32_t                    i;
+    const mcp_image_server_t   *server;
+
+    server = peer->server;
+
+    for (i = 0; i < server->endpoints.count + server->ndraining; i++) {
+
+        if (mcp_image_endpoint(peer->image,
+                               server->endpoints.first + i)->identity
+            == identity)
+        {
+            return i;
+        }
+    }
+
+    return MCP_IMAGE_NONE;
+}
+
+
+/*
  * Puts Host and the server's own headers into the request that the proxy
  * made.  Here no variable, log or debug line can show them.
  */
@@ -294,11 +389,13 @@ ngx_http_mcp_tenant_upstream_request(ngx_http_request_t *r,
     const mcp_image_t           *image;
     const mcp_image_endpoint_t  *endpoint;
 
-    image = peer->ctx->image->image;
+    image = peer->image;
     headers = mcp_image_text(image, &peer->server->headers);
     host = 0;
 
-    for (i = 0; i < peer->server->endpoints.count; i++) {
+    for (i = 0; i < peer->server->endpoints.count + peer->server->ndraining;
+         i++)
+    {
         endpoint = mcp_image_endpoint(image,
                                       peer->server->endpoints.first + i);
         authority = mcp_image_text(image, &endpoint->authority);

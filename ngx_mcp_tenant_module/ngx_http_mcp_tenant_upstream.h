@@ -27,10 +27,13 @@ typedef struct {
     ngx_http_mcp_tenant_shctx_t    *sh;
     ngx_http_mcp_tenant_srv_conf_t *mtscf;
     const mcp_config_options_t     *options;
-    const mcp_image_server_t       *server;
+    const mcp_image_t              *image;
+    const mcp_image_server_t       *server;     /* of image */
+    uint32_t                        session;    /* of its endpoints */
 
     uint32_t                        current;    /* of the server's endpoints */
     ngx_http_mcp_tenant_health_t   *health;
+    uint32_t                        pod;        /* row it is counted in */
     uint64_t                        tag;
     ngx_http_mcp_tenant_sockaddr_t  sockaddr;
     ngx_str_t                      *name;

@@ -415,6 +415,7 @@ ngx_http_mcp_tenant_variable_image(ngx_http_request_t *r,
 
     case NGX_HTTP_MCP_TENANT_VAR_UPSTREAM_HOST:
         if (ctx->endpoint) {
+            image = ctx->endpoint_image->image;
             str = &ctx->endpoint->authority;
         }
 

@@ -94,6 +94,10 @@ void
 ngx_http_mcp_tenant_worker_add(ngx_http_request_t *r,
     ngx_http_mcp_tenant_ctx_t *ctx)
 {
+    if (ctx->request) {
+        return;
+    }
+
     ctx->request = r->main;
 
     ngx_queue_insert_tail(&ngx_http_mcp_tenant_worker_requests, &ctx->queue);
@@ -217,6 +221,7 @@ ngx_http_mcp_tenant_worker_close(ngx_http_mcp_tenant_ctx_t *ctx)
     c = r->connection;
 
     ngx_http_mcp_tenant_worker_remove(ctx);
+    ngx_http_mcp_tenant_wait_end(ctx);
 
     ngx_log_error(NGX_LOG_INFO, c->log, 0,
                   "closing a request whose key or tenant was revoked");

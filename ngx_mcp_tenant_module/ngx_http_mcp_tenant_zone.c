@@ -22,6 +22,8 @@ typedef struct {
     size_t  health;
     size_t  servers;
     size_t  tools;
+    size_t  pods;
+    size_t  asked;
     size_t  end;
 } ngx_http_mcp_tenant_zone_layout_t;
 
@@ -35,6 +37,8 @@ static void ngx_http_mcp_tenant_zone_clear_row(void *data, uint32_t row);
 static void ngx_http_mcp_tenant_zone_clear_limit(void *data, uint32_t row);
 static void ngx_http_mcp_tenant_zone_clear_health(void *data, uint32_t row);
 static void ngx_http_mcp_tenant_zone_clear_server(void *data, uint32_t row);
+static void ngx_http_mcp_tenant_zone_clear_pod(void *data, uint32_t row);
+static void ngx_http_mcp_tenant_zone_reclaim(void *data, uint32_t process);
 static ngx_int_t ngx_http_mcp_tenant_zone_assign_kind(
     ngx_http_mcp_tenant_shctx_t *sh, void *block, mcp_image_rows_e kind,
     uint64_t generation);
@@ -45,7 +49,8 @@ static const uint32_t  ngx_http_mcp_tenant_zone_shares[] = {
     [MCP_IMAGE_ROWS_TENANTS] = 1,
     [MCP_IMAGE_ROWS_LIMITS] = 3,
     [MCP_IMAGE_ROWS_ENDPOINTS] = 6,
-    [MCP_IMAGE_ROWS_SERVERS] = 4
+    [MCP_IMAGE_ROWS_SERVERS] = 4,
+    [MCP_IMAGE_ROWS_PODS] = 1
 };
 
 
@@ -53,7 +58,8 @@ const char  *ngx_http_mcp_tenant_zone_words[] = {
     [MCP_IMAGE_ROWS_TENANTS] = "tenants",
     [MCP_IMAGE_ROWS_LIMITS] = "limits",
     [MCP_IMAGE_ROWS_ENDPOINTS] = "endpoints",
-    [MCP_IMAGE_ROWS_SERVERS] = "servers"
+    [MCP_IMAGE_ROWS_SERVERS] = "servers",
+    [MCP_IMAGE_ROWS_PODS] = "pods"
 };
 
 
@@ -143,6 +149,10 @@ ngx_http_mcp_tenant_zone_init(ngx_shm_zone_t *shm_zone, void *data)
     sh->limits = mcp_limits_init(p + layout.limits,
                                  rows[MCP_IMAGE_ROWS_LIMITS], sh->processes);
 
+    sh->pods = mcp_limits_init(p + layout.pods, rows[MCP_IMAGE_ROWS_PODS],
+                               sh->processes);
+
+    sh->asked = (ngx_atomic_t *) (p + layout.asked);
     sh->rows = (ngx_http_mcp_tenant_row_t *) (p + layout.rows);
     sh->health = (ngx_http_mcp_tenant_health_t *) (p + layout.health);
     sh->servers = (ngx_http_mcp_tenant_server_row_t *) (p + layout.servers);
@@ -198,6 +208,10 @@ ngx_http_mcp_tenant_zone_layout(const uint32_t *rows,
         * sizeof(ngx_http_mcp_tenant_server_row_t));
     ngx_http_mcp_tenant_zone_place(tools,
         rows[MCP_IMAGE_ROWS_LIMITS] * sizeof(ngx_http_mcp_tenant_tool_row_t));
+    ngx_http_mcp_tenant_zone_place(pods,
+        mcp_limits_size(rows[MCP_IMAGE_ROWS_PODS]));
+    ngx_http_mcp_tenant_zone_place(asked,
+        rows[MCP_IMAGE_ROWS_PODS] * sizeof(ngx_atomic_t));
 
     layout->end = at;
 }
@@ -309,7 +323,8 @@ ngx_http_mcp_tenant_zone_assign_kind(ngx_http_mcp_tenant_shctx_t *sh,
         [MCP_IMAGE_ROWS_TENANTS] = ngx_http_mcp_tenant_zone_clear_row,
         [MCP_IMAGE_ROWS_LIMITS] = ngx_http_mcp_tenant_zone_clear_limit,
         [MCP_IMAGE_ROWS_ENDPOINTS] = ngx_http_mcp_tenant_zone_clear_health,
-        [MCP_IMAGE_ROWS_SERVERS] = ngx_http_mcp_tenant_zone_clear_server
+        [MCP_IMAGE_ROWS_SERVERS] = ngx_http_mcp_tenant_zone_clear_server,
+        [MCP_IMAGE_ROWS_PODS] = ngx_http_mcp_tenant_zone_clear_pod
     };
 
     n = mcp_image_rows(block, kind, NULL);
@@ -386,6 +401,27 @@ ngx_http_mcp_tenant_zone_clear_server(void *data, uint32_t row)
 }
 
 
+static void
+ngx_http_mcp_tenant_zone_clear_pod(void *data, uint32_t row)
+{
+    ngx_http_mcp_tenant_shctx_t *sh = data;
+
+    mcp_limit_clear(sh->pods, row);
+    sh->asked[row] = 0;
+}
+
+
+/* What a dead process counted. */
+static void
+ngx_http_mcp_tenant_zone_reclaim(void *data, uint32_t process)
+{
+    ngx_http_mcp_tenant_shctx_t *sh = data;
+
+    mcp_limits_reclaim(sh->limits, process);
+    mcp_limits_reclaim(sh->pods, process);
+}
+
+
 void
 ngx_http_mcp_tenant_zone_publish(ngx_http_mcp_tenant_shctx_t *sh,
     const mcp_image_t *image, uint64_t generation)
@@ -398,6 +434,7 @@ ngx_http_mcp_tenant_zone_publish(ngx_http_mcp_tenant_shctx_t *sh,
     ngx_memory_barrier();
     ngx_memcpy(digest->bytes, mcp_image_digest(image),
                NGX_HTTP_MCP_TENANT_DIGEST_BYTES);
+    digest->sequence = mcp_image_sequence(image);
     ngx_memory_barrier();
     digest->generation = generation;
 
@@ -427,18 +464,49 @@ ngx_http_mcp_tenant_zone_digest(ngx_http_mcp_tenant_shctx_t *sh,
 }
 
 
+ngx_int_t
+ngx_http_mcp_tenant_zone_sequence(ngx_http_mcp_tenant_shctx_t *sh,
+    uint64_t *ret_sequence)
+{
+    uint64_t                       generation;
+    ngx_http_mcp_tenant_digest_t  *digest;
+
+    generation = mcp_processes_serving(sh->processes);
+
+    digest = &sh->digests[generation % NGX_HTTP_MCP_TENANT_DIGESTS];
+
+    if (generation == 0 || digest->generation != generation) {
+        return NGX_DECLINED;
+    }
+
+    ngx_memory_barrier();
+    *ret_sequence = digest->sequence;
+    ngx_memory_barrier();
+
+    return digest->generation == generation ? NGX_OK : NGX_DECLINED;
+}
+
+
 void
 ngx_http_mcp_tenant_zone_refuse(ngx_http_mcp_tenant_shctx_t *sh,
     const char *error)
 {
     sh->last_failure = ngx_time();
 
-    sh->error.stamp |= 1;
+    ngx_http_mcp_tenant_zone_tell(&sh->error, error);
+}
+
+
+void
+ngx_http_mcp_tenant_zone_tell(ngx_http_mcp_tenant_error_t *error,
+    const char *text)
+{
+    error->stamp |= 1;
     ngx_memory_barrier();
-    (void) ngx_cpystrn(sh->error.text, (u_char *) error,
+    (void) ngx_cpystrn(error->text, (u_char *) text,
                        NGX_HTTP_MCP_TENANT_ERROR_BYTES);
     ngx_memory_barrier();
-    sh->error.stamp++;
+    error->stamp++;
 }
 
 
@@ -450,7 +518,7 @@ ngx_http_mcp_tenant_zone_clear_error(ngx_http_mcp_tenant_shctx_t *sh)
 
 
 void
-ngx_http_mcp_tenant_zone_error(ngx_http_mcp_tenant_shctx_t *sh,
+ngx_http_mcp_tenant_zone_error(ngx_http_mcp_tenant_error_t *error,
     u_char *ret_text)
 {
     ngx_uint_t         tries;
@@ -460,16 +528,44 @@ ngx_http_mcp_tenant_zone_error(ngx_http_mcp_tenant_shctx_t *sh,
 
     for (tries = 0; tries < 10; tries++) {
 
-        stamp = sh->error.stamp;
+        stamp = error->stamp;
         ngx_memory_barrier();
-        (void) ngx_cpystrn(ret_text, sh->error.text,
+        (void) ngx_cpystrn(ret_text, error->text,
                            NGX_HTTP_MCP_TENANT_ERROR_BYTES);
         ngx_memory_barrier();
 
-        if (!(stamp & 1) && stamp == sh->error.stamp) {
+        if (!(stamp & 1) && stamp == error->stamp) {
             return;
         }
     }
+}
+
+
+void
+ngx_http_mcp_tenant_zone_ask(ngx_http_mcp_tenant_shctx_t *sh,
+    const mcp_image_server_t *server)
+{
+    ngx_atomic_t  *asked;
+
+    if (server->pod >= mcp_rows_capacity(sh->tables[MCP_IMAGE_ROWS_PODS])) {
+        return;
+    }
+
+    asked = &sh->asked[server->pod];
+
+    /* workers do not take the line from each other with every request */
+
+    if (*asked == 0 || ngx_current_msec - (ngx_msec_t) *asked >= 500) {
+        *asked = ngx_current_msec | 1;
+    }
+}
+
+
+uint64_t
+ngx_http_mcp_tenant_zone_pod(ngx_http_mcp_tenant_shctx_t *sh, uint32_t row)
+{
+    return row < mcp_rows_capacity(sh->tables[MCP_IMAGE_ROWS_PODS])
+           ? mcp_limit_in_use(sh->pods, row) : 0;
 }
 
 
@@ -484,7 +580,7 @@ ngx_int_t
 ngx_http_mcp_tenant_zone_init_process(ngx_cycle_t *cycle,
     ngx_http_mcp_tenant_shctx_t *sh)
 {
-    if (mcp_process_attach(sh->processes, mcp_limits_reclaim, sh->limits,
+    if (mcp_process_attach(sh->processes, ngx_http_mcp_tenant_zone_reclaim, sh,
                            &ngx_http_mcp_tenant_process)
         != MCP_OK)
     {
@@ -517,7 +613,7 @@ ngx_http_mcp_tenant_zone_reap(ngx_http_mcp_tenant_shctx_t *sh, ngx_log_t *log)
     uint32_t  n;
 
     n = mcp_processes_reap(sh->processes, ngx_http_mcp_tenant_process,
-                           mcp_limits_reclaim, sh->limits);
+                           ngx_http_mcp_tenant_zone_reclaim, sh);
 
     if (n) {
         ngx_log_error(NGX_LOG_NOTICE, log, 0,

@@ -79,6 +79,7 @@ typedef struct {
 
 typedef struct {
     ngx_atomic_t                     generation;    /* 0: none */
+    ngx_atomic_t                     sequence;
     u_char                           bytes[NGX_HTTP_MCP_TENANT_DIGEST_BYTES];
 } ngx_http_mcp_tenant_digest_t;
 
@@ -89,7 +90,11 @@ typedef struct {
  * whose; the row outside counts requests without a tenant.  looked, watches:
  * when the loader last looked at the files, and whether it is told of changes.
  * error: of the files as they are, empty when those are served.
- * session_keys: random, for as long as NGINX runs.
+ * session_keys: random, for as long as NGINX runs.  pods: requests under way at
+ * each, or waiting for a server's first, and when it was last asked for
+ * (ngx_current_msec, 0: never); demand: grows when somebody begins to wait for
+ * a server; pods_taken: the sequence of the sidecar's file that was taken last,
+ * pods_error: of that file as it is.
  */
 typedef struct {
     ngx_atomic_t                     epoch;
@@ -99,13 +104,18 @@ typedef struct {
     ngx_atomic_t                     looked;
     ngx_atomic_t                     watches;
     ngx_atomic_t                     unresolved;
+    ngx_atomic_t                     pods_taken;
+    ngx_atomic_t                     demand;
     ngx_http_mcp_tenant_error_t      error;
+    ngx_http_mcp_tenant_error_t      pods_error;
     ngx_http_mcp_tenant_digest_t     digests[NGX_HTTP_MCP_TENANT_DIGESTS];
     ngx_http_mcp_tenant_row_t        unidentified;
     mcp_session_keys_t               session_keys;
     mcp_processes_t                 *processes;
     mcp_rows_t                      *tables[MCP_IMAGE_ROWS_KINDS];
     mcp_limits_t                    *limits;
+    mcp_limits_t                    *pods;
+    ngx_atomic_t                    *asked;
     ngx_http_mcp_tenant_row_t       *rows;
     ngx_http_mcp_tenant_health_t    *health;
     ngx_http_mcp_tenant_server_row_t *servers;
@@ -142,9 +152,21 @@ void ngx_http_mcp_tenant_zone_refuse(ngx_http_mcp_tenant_shctx_t *sh,
     const char *error);
 void ngx_http_mcp_tenant_zone_clear_error(ngx_http_mcp_tenant_shctx_t *sh);
 
-/* Writes that error, with a NUL; empty when the files are served. */
-void ngx_http_mcp_tenant_zone_error(ngx_http_mcp_tenant_shctx_t *sh,
+/* The same for one error alone; an empty text clears it. */
+void ngx_http_mcp_tenant_zone_tell(ngx_http_mcp_tenant_error_t *error,
+    const char *text);
+
+/* Writes the error, with a NUL; empty when there is none. */
+void ngx_http_mcp_tenant_zone_error(ngx_http_mcp_tenant_error_t *error,
     u_char *ret_text);
+
+/*
+ * The sequence of the sidecar's file that every process serves by which takes
+ * new requests; NGX_DECLINED when a process is so far behind that it is not
+ * known, or there is none.
+ */
+ngx_int_t ngx_http_mcp_tenant_zone_sequence(ngx_http_mcp_tenant_shctx_t *sh,
+    uint64_t *ret_sequence);
 
 /* NGX_DECLINED when the digest of that generation is no longer known. */
 ngx_int_t ngx_http_mcp_tenant_zone_digest(ngx_http_mcp_tenant_shctx_t *sh,
@@ -152,6 +174,14 @@ ngx_int_t ngx_http_mcp_tenant_zone_digest(ngx_http_mcp_tenant_shctx_t *sh,
 
 /* Names of the kinds of rows. */
 extern const char  *ngx_http_mcp_tenant_zone_words[MCP_IMAGE_ROWS_KINDS];
+
+/* Notes that the server, which is on demand, is asked for. */
+void ngx_http_mcp_tenant_zone_ask(ngx_http_mcp_tenant_shctx_t *sh,
+    const mcp_image_server_t *server);
+
+/* Requests that all processes count in the row of pods; 0 for no row. */
+uint64_t ngx_http_mcp_tenant_zone_pod(ngx_http_mcp_tenant_shctx_t *sh,
+    uint32_t row);
 
 uint32_t ngx_http_mcp_tenant_zone_nhealth(ngx_http_mcp_tenant_shctx_t *sh);
 

@@ -46,6 +46,20 @@ mcp_image_digest(const mcp_image_t *image)
 
 
 bool
+mcp_image_has_pods(const mcp_image_t *image)
+{
+    return image->has_pods != 0;
+}
+
+
+uint64_t
+mcp_image_sequence(const mcp_image_t *image)
+{
+    return image->sequence;
+}
+
+
+bool
 mcp_image_cut(const mcp_image_t *image)
 {
     return image->cut != 0;
@@ -376,7 +390,10 @@ mcp_server_status_word(uint32_t status)
         [MCP_SERVER_READY] = "ready",
         [MCP_SERVER_UNRESOLVED] = "unresolved",
         [MCP_SERVER_PENDING] = "pending",
-        [MCP_SERVER_QUOTA_EXCEEDED] = "quota_exceeded"
+        [MCP_SERVER_QUOTA_EXCEEDED] = "quota_exceeded",
+        [MCP_SERVER_STARTING] = "starting",
+        [MCP_SERVER_STOPPED] = "stopped",
+        [MCP_SERVER_FAILED] = "failed"
     };
 
     return status < MCP_SERVER_STATUS_COUNT ? words[status] : "unknown";

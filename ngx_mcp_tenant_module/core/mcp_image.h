@@ -22,7 +22,8 @@
 #define MCP_IMAGE_NAME_ADDRESSES_MAX  16
 
 
-typedef struct mcp_image_s  mcp_image_t;
+typedef struct mcp_image_s      mcp_image_t;
+typedef struct mcp_endpoints_s  mcp_endpoints_t;    /* mcp_endpoints.h */
 
 
 /* offset from the start of the image; there is a NUL behind the text */
@@ -103,6 +104,9 @@ typedef enum {
     MCP_SERVER_UNRESOLVED,      /* its name has no address that may be used */
     MCP_SERVER_PENDING,         /* its pods have no address yet */
     MCP_SERVER_QUOTA_EXCEEDED,  /* past max_servers */
+    MCP_SERVER_STARTING,        /* the sidecar says so of its pods */
+    MCP_SERVER_STOPPED,
+    MCP_SERVER_FAILED,
     MCP_SERVER_STATUS_COUNT
 } mcp_server_status_e;
 
@@ -110,6 +114,12 @@ typedef enum {
 /*
  * headers: the configured ones as "Name: value\r\n" each, ready to send.
  * A server of runtime "upstream" has upstream_name and no endpoints.
+ *
+ * ndraining: endpoints behind the others that only the sessions which they
+ * opened still reach.  pods_state: what the sidecar says (mcp_pods_state_e),
+ * MCP_IMAGE_NONE when it says nothing; reason: why, for people.
+ * activation_timeout: seconds that requests wait for the first pod, 0 for a
+ * server that nobody starts for them; pod: row of those that wait.
  */
 typedef struct {
     mcp_image_str_t    id;
@@ -120,12 +130,17 @@ typedef struct {
     mcp_image_str_t    upstream_name;
     mcp_image_str_t    headers;
     mcp_image_range_t  endpoints;
+    mcp_image_str_t    reason;
     mcp_image_rules_t  rules[MCP_KINDS];
     mcp_image_range_t  tool_limits;
     mcp_quotas_t       quotas;
     uint32_t           tenant;
     uint32_t           runtime;         /* mcp_runtime_e */
     uint32_t           status;          /* mcp_server_status_e */
+    uint32_t           ndraining;
+    uint32_t           pods_state;
+    uint32_t           activation_timeout;
+    uint32_t           pod;
     uint32_t           tls;
     uint32_t           row;
     mcp_image_limits_t limits;
@@ -136,7 +151,8 @@ typedef struct {
 /*
  * One address of one server.  identity is unique to {tenant, server,
  * scheme, name, address, credentials}: a connection kept under it serves
- * nothing else.  text: the address for logs.
+ * nothing else.  text: the address for logs.  pod: row of the requests under
+ * way, for servers of runtime "kubernetes" whose pods the sidecar tells.
  */
 typedef struct {
     mcp_address_t    address;
@@ -146,6 +162,7 @@ typedef struct {
     mcp_image_str_t  text;
     uint32_t         server;
     uint32_t         row;
+    uint32_t         pod;
     uint64_t         identity;
 } mcp_image_endpoint_t;
 
@@ -161,14 +178,17 @@ typedef size_t (*mcp_image_addresses_pt)(void *data, const char *name,
 
 /*
  * Compiles config.  Addresses that mcp_address_refused() names are left out.
+ * pods: where those of runtime "kubernetes" are, of which then no name is
+ * asked for; NULL when nobody tells.
  * *ret_block is one malloc()ed block of *ret_size bytes that the caller
  * frees; it starts with the image.  Errors, a NULL ret_block, are lack of
  * memory and an image over 4 GiB; *reterr_text, a static text, says which.
  */
 int mcp_image_build(const mcp_config_t *config,
     const mcp_config_options_t *options, mcp_image_addresses_pt addresses,
-    void *data, uint64_t epoch, uint64_t generation,
-    void **ret_block, size_t *ret_size, const char **reterr_text);
+    void *data, const mcp_endpoints_t *pods, uint64_t epoch,
+    uint64_t generation, void **ret_block, size_t *ret_size,
+    const char **reterr_text);
 
 /*
  * Rows of shared memory that records name by their number.  A new block names
@@ -182,6 +202,7 @@ typedef enum {
     MCP_IMAGE_ROWS_LIMITS,
     MCP_IMAGE_ROWS_ENDPOINTS,
     MCP_IMAGE_ROWS_SERVERS,
+    MCP_IMAGE_ROWS_PODS,
     MCP_IMAGE_ROWS_KINDS
 } mcp_image_rows_e;
 
@@ -211,6 +232,10 @@ uint64_t mcp_image_generation(const mcp_image_t *image);
 size_t mcp_image_size(const mcp_image_t *image);
 const unsigned char *mcp_image_digest(const mcp_image_t *image);  /* 32 */
 
+/* Whether the sidecar tells of pods, and the number of its file, 0 if none. */
+bool mcp_image_has_pods(const mcp_image_t *image);
+uint64_t mcp_image_sequence(const mcp_image_t *image);
+
 /* Whether the last line of tenants.yaml had no line feed. */
 bool mcp_image_cut(const mcp_image_t *image);
 
@@ -231,7 +256,7 @@ const mcp_image_endpoint_t *mcp_image_endpoint(const mcp_image_t *image,
 const mcp_image_tool_limit_t *mcp_image_tool_limit(const mcp_image_t *image,
     uint32_t n);
 
-/* "ready", "unresolved", "pending", "quota_exceeded" */
+/* "ready", "unresolved", "pending", "quota_exceeded" and so on */
 const char *mcp_server_status_word(uint32_t status);
 
 /* The n-th string of a range of strings. */

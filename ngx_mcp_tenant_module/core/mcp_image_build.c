@@ -23,13 +23,20 @@ static void mcp_image_walk(mcp_image_build_t *build);
 static void mcp_image_add_tenant(mcp_image_build_t *build,
     const mcp_tenant_t *tenant);
 static bool mcp_image_counts(const mcp_server_t *server);
+static bool mcp_image_runs(const mcp_image_build_t *build,
+    const mcp_tenant_t *tenant, const mcp_server_t *server);
 static void mcp_image_add_server(mcp_image_build_t *build, uint32_t tenant,
     const mcp_tenant_t *owner, const mcp_server_t *server, bool exceeded);
 static mcp_server_status_e mcp_image_status(const mcp_server_t *server,
-    uint32_t nendpoints);
+    const mcp_endpoints_server_t *pods, uint32_t nendpoints);
+static void mcp_image_add_pods(mcp_image_build_t *build,
+    const mcp_tenant_t *tenant, const mcp_server_t *server,
+    const mcp_endpoints_server_t *pods, mcp_image_server_t *record);
 static void mcp_image_add_endpoints(mcp_image_build_t *build,
     const mcp_tenant_t *tenant, const mcp_server_t *server,
-    const mcp_url_t *url);
+    const mcp_url_t *url, const mcp_address_t *addresses, size_t naddresses);
+static int mcp_image_find_targets(mcp_image_build_t *build, uint32_t n,
+    const mcp_url_t *url, const mcp_address_t *addresses, size_t naddresses);
 static void mcp_image_add_key(mcp_image_build_t *build, uint32_t tenant,
     const mcp_tenant_t *owner, const mcp_key_t *key);
 static mcp_image_range_t mcp_image_add_references(mcp_image_build_t *build,
@@ -42,8 +49,9 @@ static void mcp_image_add_slot(mcp_image_build_t *build,
 int
 mcp_image_build(const mcp_config_t *config,
     const mcp_config_options_t *options, mcp_image_addresses_pt addresses,
-    void *data, uint64_t epoch, uint64_t generation,
-    void **ret_block, size_t *ret_size, const char **reterr_text)
+    void *data, const mcp_endpoints_t *pods, uint64_t epoch,
+    uint64_t generation, void **ret_block, size_t *ret_size,
+    const char **reterr_text)
 {
     int                 rc;
     mcp_image_build_t  *build;
@@ -60,6 +68,7 @@ mcp_image_build(const mcp_config_t *config,
     memset(build, 0, sizeof(mcp_image_build_t));
 
     build->config = config;
+    build->pods = pods;
     build->identity = mcp_identity_new();
     build->targets = mcp_targets_new(options, addresses, data);
 
@@ -158,6 +167,8 @@ mcp_image_lay_out(mcp_image_build_t *build, const char **reterr_text)
     image->byte_order = MCP_IMAGE_BYTE_ORDER;
     image->size = size;
     image->cut = build->config->cut.line != 0;
+    image->has_pods = build->pods != NULL;
+    image->sequence = build->pods ? mcp_endpoints_sequence(build->pods) : 0;
 
     for (i = 0; i < MCP_IMAGE_TABLES; i++) {
         image->tables[i].offset = (uint32_t) offset[i];
@@ -204,7 +215,7 @@ mcp_image_add_tenant(mcp_image_build_t *build, const mcp_tenant_t *tenant)
 {
     bool                 exceeded;
     size_t               i;
-    uint32_t             n, active;
+    uint32_t             n, active, running;
     mcp_image_tenant_t  *record;
 
     n = (uint32_t) build->used[MCP_IMAGE_TENANTS];
@@ -236,6 +247,7 @@ mcp_image_add_tenant(mcp_image_build_t *build, const mcp_tenant_t *tenant)
     record->servers.first = (uint32_t) build->used[MCP_IMAGE_SERVERS];
     record->servers.count = (uint32_t) tenant->nservers;
     active = 0;
+    running = 0;
 
     for (i = 0; i < tenant->nservers; i++) {
 
@@ -245,13 +257,16 @@ mcp_image_add_tenant(mcp_image_build_t *build, const mcp_tenant_t *tenant)
             exceeded = tenant->quotas.max_servers
                        && active >= tenant->quotas.max_servers;
             active += !exceeded;
+
+        } else {
+            running += mcp_image_runs(build, tenant, &tenant->servers[i]);
         }
 
         mcp_image_add_server(build, n, tenant, &tenant->servers[i],
                              exceeded);
     }
 
-    record->active_servers = active;
+    record->active_servers = active + running;
 
     /* after the servers, which keys may name */
 
@@ -274,15 +289,31 @@ mcp_image_counts(const mcp_server_t *server)
 }
 
 
+static bool
+mcp_image_runs(const mcp_image_build_t *build, const mcp_tenant_t *tenant,
+    const mcp_server_t *server)
+{
+    const mcp_endpoints_server_t  *pods;
+
+    pods = build->pods ? mcp_endpoints_find(build->pods, &tenant->id,
+                                            &server->id)
+                       : NULL;
+
+    return pods && (pods->nactive || pods->state == MCP_PODS_RUNNING
+                    || pods->state == MCP_PODS_STARTING);
+}
+
+
 static void
 mcp_image_add_server(mcp_image_build_t *build, uint32_t tenant,
     const mcp_tenant_t *owner, const mcp_server_t *server, bool exceeded)
 {
-    size_t               i;
-    uint32_t             n;
-    uint64_t             first;
-    const mcp_str_t     *path;
-    mcp_image_server_t  *record;
+    size_t                         i;
+    uint32_t                       n;
+    uint64_t                       first;
+    const mcp_str_t               *path;
+    mcp_image_server_t            *record;
+    const mcp_endpoints_server_t  *pods;
 
     n = (uint32_t) build->used[MCP_IMAGE_SERVERS];
     record = mcp_image_add_record(build, MCP_IMAGE_SERVERS);
@@ -323,37 +354,110 @@ mcp_image_add_server(mcp_image_build_t *build, uint32_t tenant,
 
     first = build->used[MCP_IMAGE_ENDPOINTS];
 
+    pods = NULL;
+    record->endpoints.first = (uint32_t) first;
+    record->endpoints.count = 0;
+    record->ndraining = 0;
+    record->pods_state = MCP_IMAGE_NONE;
+    record->activation_timeout = build->pods && !mcp_image_counts(server)
+                                 ? server->kubernetes->activation_timeout : 0;
+    record->pod = MCP_IMAGE_NONE;
+    record->reason = mcp_image_add_text(build, NULL, 0);
+
     /* one that is past the quota has nowhere to go */
 
-    for (i = 0; i < server->nurls && !exceeded; i++) {
-        mcp_image_add_endpoints(build, owner, server, &server->urls[i]);
+    if (exceeded) {
+        record->status = MCP_SERVER_QUOTA_EXCEEDED;
+        return;
     }
 
-    record->endpoints.first = (uint32_t) first;
-    record->endpoints.count =
+    if (build->pods && server->runtime == MCP_RUNTIME_KUBERNETES) {
+        pods = mcp_endpoints_find(build->pods, &owner->id, &server->id);
+
+        if (pods) {
+            mcp_image_add_pods(build, owner, server, pods, record);
+        }
+
+    } else {
+        for (i = 0; i < server->nurls; i++) {
+            mcp_image_add_endpoints(build, owner, server, &server->urls[i],
+                                    NULL, 0);
+        }
+
+        record->endpoints.count =
                         (uint32_t) (build->used[MCP_IMAGE_ENDPOINTS] - first);
-    record->status = exceeded ? MCP_SERVER_QUOTA_EXCEEDED
-                              : mcp_image_status(server,
-                                                 record->endpoints.count);
+    }
+
+    record->status = mcp_image_status(server, pods, record->endpoints.count);
 }
 
 
 static mcp_server_status_e
-mcp_image_status(const mcp_server_t *server, uint32_t nendpoints)
+mcp_image_status(const mcp_server_t *server,
+    const mcp_endpoints_server_t *pods, uint32_t nendpoints)
 {
     if (server->runtime == MCP_RUNTIME_UPSTREAM || nendpoints) {
         return MCP_SERVER_READY;
     }
 
-    return server->runtime == MCP_RUNTIME_KUBERNETES ? MCP_SERVER_PENDING
-                                                     : MCP_SERVER_UNRESOLVED;
+    if (server->runtime != MCP_RUNTIME_KUBERNETES) {
+        return MCP_SERVER_UNRESOLVED;
+    }
+
+    switch (pods ? pods->state : MCP_PODS_RUNNING) {
+
+    case MCP_PODS_STARTING:
+        return MCP_SERVER_STARTING;
+
+    case MCP_PODS_STOPPED:
+        return MCP_SERVER_STOPPED;
+
+    case MCP_PODS_FAILED:
+        return MCP_SERVER_FAILED;
+
+    case MCP_PODS_QUOTA_EXCEEDED:
+        return MCP_SERVER_QUOTA_EXCEEDED;
+
+    default:
+        return MCP_SERVER_PENDING;
+    }
 }
 
 
 static void
+mcp_image_add_pods(mcp_image_build_t *build, const mcp_tenant_t *tenant,
+    const mcp_server_t *server, const mcp_endpoints_server_t *pods,
+    mcp_image_server_t *record)
+{
+    uint64_t  *used, first;
+
+    record->pods_state = pods->state;
+    record->reason = mcp_image_add_text(build, pods->reason.data,
+                                        pods->reason.len);
+
+    if (server->nurls == 0) {
+        return;
+    }
+
+    used = &build->used[MCP_IMAGE_ENDPOINTS];
+    first = *used;
+
+    mcp_image_add_endpoints(build, tenant, server, &server->urls[0],
+                            pods->addresses, pods->nactive);
+    record->endpoints.count = (uint32_t) (*used - first);
+
+    mcp_image_add_endpoints(build, tenant, server, &server->urls[0],
+                            pods->addresses + pods->nactive,
+                            pods->ndraining);
+    record->ndraining = (uint32_t) (*used - first) - record->endpoints.count;
+}
+
+
+/* addresses: NULL for those of the URL's host */
+static void
 mcp_image_add_endpoints(mcp_image_build_t *build,
     const mcp_tenant_t *tenant, const mcp_server_t *server,
-    const mcp_url_t *url)
+    const mcp_url_t *url, const mcp_address_t *addresses, size_t naddresses)
 {
     uint32_t               n;
     mcp_image_str_t        authority, tls_name;
@@ -365,7 +469,8 @@ mcp_image_add_endpoints(mcp_image_build_t *build,
     /* the counting walk asks, the other one finds what it was told */
 
     if (build->image == NULL
-        && mcp_targets_find(build->targets, n, url) != MCP_OK)
+        && mcp_image_find_targets(build, n, url, addresses, naddresses)
+           != MCP_OK)
     {
         build->failed = true;
         return;
@@ -392,6 +497,7 @@ mcp_image_add_endpoints(mcp_image_build_t *build,
                                           target->text_len);
         record->server = (uint32_t) build->used[MCP_IMAGE_SERVERS] - 1;
         record->row = MCP_IMAGE_NONE;
+        record->pod = MCP_IMAGE_NONE;
 
         if (build->image) {
             record->identity = mcp_identity_endpoint(build->identity, tenant,
@@ -403,6 +509,29 @@ mcp_image_add_endpoints(mcp_image_build_t *build,
         target = mcp_targets_next(build->targets, n);
 
     } while (target);
+}
+
+
+static int
+mcp_image_find_targets(mcp_image_build_t *build, uint32_t n,
+    const mcp_url_t *url, const mcp_address_t *addresses, size_t naddresses)
+{
+    size_t  i;
+
+    if (addresses == NULL) {
+        return mcp_targets_find(build->targets, n, url);
+    }
+
+    for (i = 0; i < naddresses; i++) {
+        if (mcp_endpoints_port(&addresses[i]) == url->port
+            && mcp_targets_add(build->targets, n, &addresses[i], url->port)
+               != MCP_OK)
+        {
+            return MCP_ERROR;
+        }
+    }
+
+    return MCP_OK;
 }
 
 

@@ -6,6 +6,7 @@
 #define _MCP_IMAGE_BUILD_H_INCLUDED_
 
 
+#include "mcp_endpoints.h"
 #include "mcp_identity.h"
 #include "mcp_image_layout.h"
 #include "mcp_target.h"
@@ -24,18 +25,20 @@ typedef union {
 
 
 /*
- * image: NULL in the counting walk.  used: records so far, of text its bytes.
+ * pods: NULL when nobody tells.  image: NULL in the counting walk.  used:
+ * records so far, of text its bytes.
  */
 typedef struct {
-    const mcp_config_t   *config;
-    mcp_image_t          *image;
-    mcp_identity_t       *identity;
-    mcp_targets_t        *targets;
-    uint32_t              next_url;
-    bool                  too_large;
-    bool                  failed;
-    uint64_t              used[MCP_IMAGE_TABLES];
-    mcp_image_scratch_t   scratch[MCP_IMAGE_TABLES];
+    const mcp_config_t     *config;
+    const mcp_endpoints_t  *pods;
+    mcp_image_t            *image;
+    mcp_identity_t         *identity;
+    mcp_targets_t          *targets;
+    uint32_t                next_url;
+    bool                    too_large;
+    bool                    failed;
+    uint64_t                used[MCP_IMAGE_TABLES];
+    mcp_image_scratch_t     scratch[MCP_IMAGE_TABLES];
 } mcp_image_build_t;
 
 

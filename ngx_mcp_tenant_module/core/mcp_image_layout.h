@@ -14,7 +14,7 @@
 
 
 /* Raise it with every change of what a field means. */
-#define MCP_IMAGE_LAYOUT      5
+#define MCP_IMAGE_LAYOUT      7
 
 #define MCP_IMAGE_MAGIC       "mcpimage"
 #define MCP_IMAGE_MAGIC_LEN   8
@@ -57,7 +57,8 @@ typedef struct {
 /*
  * checksum covers everything behind it; what stands before it has only one
  * right value.  decoy is what a search compares with at an empty key slot.
- * cut: whether the last line of tenants.yaml had no line feed.
+ * cut: whether the last line of tenants.yaml had no line feed.  sequence: of
+ * the sidecar's file, when has_pods says that it tells of pods.
  */
 struct mcp_image_s {
     char               magic[MCP_IMAGE_MAGIC_LEN];
@@ -71,6 +72,8 @@ struct mcp_image_s {
     unsigned char      config_digest[32];
     unsigned char      decoy[MCP_KEY_DIGEST_LEN];
     uint64_t           cut;
+    uint64_t           has_pods;
+    uint64_t           sequence;
     mcp_image_table_t  tables[MCP_IMAGE_TABLES];
 };
 

@@ -258,15 +258,19 @@ mcp_image_check_servers(mcp_image_check_t *check)
         mcp_image_check_text(check, &server->path);
         mcp_image_check_text(check, &server->upstream_name);
         mcp_image_check_text(check, &server->headers);
+        mcp_image_check_text(check, &server->reason);
         mcp_image_check_range(check, &server->tags, MCP_IMAGE_STRINGS);
         mcp_image_check_rules(check, server->rules);
         mcp_image_check_range(check, &server->tool_limits,
                               MCP_IMAGE_TOOL_LIMITS);
         mcp_image_check_range(check, &server->endpoints,
                               MCP_IMAGE_ENDPOINTS);
+        check->bad |= (uint64_t) server->endpoints.first
+                      + server->endpoints.count + server->ndraining
+                      > mcp_image_nendpoints(check->image);
         check->bad |= server->tenant >= mcp_image_ntenants(check->image);
         check->bad |= server->runtime > MCP_RUNTIME_K8S_SERVICE;
-        check->bad |= server->status > MCP_SERVER_QUOTA_EXCEEDED;
+        check->bad |= server->status >= MCP_SERVER_STATUS_COUNT;
         check->bad |= server->identity == 0;
     }
 }

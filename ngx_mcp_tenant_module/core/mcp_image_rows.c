@@ -8,6 +8,9 @@
 /* Beside that of its requests: the limit on the streams of the same thing. */
 #define MCP_IMAGE_STREAMS_IDENTITY  0x9e3779b97f4a7c15ull
 
+/* Of the requests that wait for the first pod of a server. */
+#define MCP_IMAGE_WAITING_IDENTITY  0xc2b2ae3d27d4eb4full
+
 
 /* identities are collected, or rows handed out, whichever is given */
 typedef struct {
@@ -22,6 +25,8 @@ static void mcp_image_visit_tenants(mcp_image_t *image,
 static void mcp_image_visit_endpoints(mcp_image_t *image,
     mcp_image_visit_t *visit);
 static void mcp_image_visit_servers(mcp_image_t *image,
+    mcp_image_visit_t *visit);
+static void mcp_image_visit_pods(mcp_image_t *image,
     mcp_image_visit_t *visit);
 static void mcp_image_visit_limits(mcp_image_t *image,
     mcp_image_visit_t *visit);
@@ -84,6 +89,10 @@ mcp_image_visit(void *block, mcp_image_rows_e kind, mcp_image_visit_t *visit)
         mcp_image_visit_servers(block, visit);
         break;
 
+    case MCP_IMAGE_ROWS_PODS:
+        mcp_image_visit_pods(block, visit);
+        break;
+
     default:
         mcp_image_visit_endpoints(block, visit);
         break;
@@ -129,6 +138,37 @@ mcp_image_visit_servers(mcp_image_t *image, mcp_image_visit_t *visit)
 
     for (i = 0; i < image->tables[MCP_IMAGE_SERVERS].count; i++) {
         mcp_image_visit_row(visit, servers[i].identity, &servers[i].row);
+    }
+}
+
+
+static void
+mcp_image_visit_pods(mcp_image_t *image, mcp_image_visit_t *visit)
+{
+    uint32_t               i;
+    mcp_image_server_t    *servers;
+    mcp_image_endpoint_t  *endpoints;
+
+    if (!image->has_pods) {
+        return;
+    }
+
+    servers = mcp_image_writable(image, MCP_IMAGE_SERVERS);
+    endpoints = mcp_image_writable(image, MCP_IMAGE_ENDPOINTS);
+
+    for (i = 0; i < image->tables[MCP_IMAGE_ENDPOINTS].count; i++) {
+        if (servers[endpoints[i].server].runtime == MCP_RUNTIME_KUBERNETES) {
+            mcp_image_visit_row(visit, endpoints[i].identity,
+                                &endpoints[i].pod);
+        }
+    }
+
+    for (i = 0; i < image->tables[MCP_IMAGE_SERVERS].count; i++) {
+        if (servers[i].activation_timeout) {
+            mcp_image_visit_row(visit, servers[i].identity
+                                       ^ MCP_IMAGE_WAITING_IDENTITY,
+                                &servers[i].pod);
+        }
     }
 }
 

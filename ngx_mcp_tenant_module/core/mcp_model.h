@@ -154,6 +154,7 @@ typedef struct {
     mcp_str_t         probe_path;       /* empty: the port is tried */
     mcp_activation_e  activation;
     uint32_t          idle_timeout;     /* seconds, 0: default */
+    uint32_t          activation_timeout;   /* seconds, 0: always on */
 } mcp_kubernetes_t;
 
 

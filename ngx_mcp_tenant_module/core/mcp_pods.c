@@ -14,6 +14,10 @@
 #define MCP_PODS_ENV_MAX       32768
 #define MCP_PODS_NAME_MAX      253
 
+/* seconds that a request waits for the first pod */
+#define MCP_PODS_ACTIVATION_DEFAULT  60
+#define MCP_PODS_ACTIVATION_MAX      600
+
 
 typedef bool (*mcp_pods_value_pt)(mcp_load_t *load,
     const mcp_yaml_node_t *node, mcp_str_t *ret_value);
@@ -21,6 +25,9 @@ typedef bool (*mcp_pods_value_pt)(mcp_load_t *load,
 
 static void mcp_pods_activation(mcp_load_t *load,
     const mcp_pods_nodes_t *nodes, mcp_kubernetes_t *kubernetes);
+static void mcp_pods_on_demand(mcp_load_t *load,
+    const mcp_pods_nodes_t *nodes, const mcp_yaml_node_t *node,
+    const char *name, bool fine, mcp_kubernetes_t *kubernetes);
 static void mcp_pods_environment(mcp_load_t *load,
     const mcp_pods_nodes_t *nodes, mcp_kubernetes_t *kubernetes);
 static void mcp_pods_pairs(mcp_load_t *load, const mcp_yaml_node_t *node,
@@ -129,26 +136,55 @@ mcp_pods_activation(mcp_load_t *load, const mcp_pods_nodes_t *nodes,
         }
     }
 
-    node = nodes->idle_timeout;
-
-    if (node == NULL) {
-        return;
+    if (kubernetes->activation == MCP_ACTIVATION_ON_DEMAND) {
+        kubernetes->activation_timeout = MCP_PODS_ACTIVATION_DEFAULT;
     }
 
+    node = nodes->idle_timeout;
+
+    if (node) {
+        mcp_pods_on_demand(load, nodes, node, "idle_timeout", fine,
+                           kubernetes);
+
+        if (mcp_field_scalar(load, node, "idle_timeout", &text)
+            && !mcp_text_duration(&text, &kubernetes->idle_timeout))
+        {
+            mcp_field_error(load, node, "found %s as idle_timeout, expected a "
+                            "time such as 90s, 10m or 1h, at most 720h",
+                            mcp_text_quote(&text, found));
+        }
+    }
+
+    node = nodes->activation_timeout;
+
+    if (node) {
+        mcp_pods_on_demand(load, nodes, node, "activation_timeout", fine,
+                           kubernetes);
+
+        if (mcp_field_scalar(load, node, "activation_timeout", &text)
+            && (!mcp_text_duration(&text, &kubernetes->activation_timeout)
+                || kubernetes->activation_timeout > MCP_PODS_ACTIVATION_MAX))
+        {
+            mcp_field_error(load, node, "found %s as activation_timeout, "
+                            "expected a time such as 90s or 2m, at most 10m",
+                            mcp_text_quote(&text, found));
+        }
+    }
+}
+
+
+/* Whether the key may stand there; fine: "activation" is what it should be. */
+static void
+mcp_pods_on_demand(mcp_load_t *load, const mcp_pods_nodes_t *nodes,
+    const mcp_yaml_node_t *node, const char *name, bool fine,
+    mcp_kubernetes_t *kubernetes)
+{
     if (fine && kubernetes->activation != MCP_ACTIVATION_ON_DEMAND
         && !nodes->partial)
     {
-        mcp_field_key_error(load, node, "found idle_timeout for a server that "
-                            "is always on, expected it with \"activation: "
-                            "on_demand\"");
-    }
-
-    if (mcp_field_scalar(load, node, "idle_timeout", &text)
-        && !mcp_text_duration(&text, &kubernetes->idle_timeout))
-    {
-        mcp_field_error(load, node, "found %s as idle_timeout, expected a "
-                        "time such as 90s, 10m or 1h, at most 720h",
-                        mcp_text_quote(&text, found));
+        mcp_field_key_error(load, node, "found %s for a server that is always "
+                            "on, expected it with \"activation: on_demand\"",
+                            name);
     }
 }
 

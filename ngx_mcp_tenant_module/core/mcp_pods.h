@@ -18,6 +18,7 @@ typedef struct {
     const mcp_yaml_node_t  *resources;
     const mcp_yaml_node_t  *activation;
     const mcp_yaml_node_t  *idle_timeout;
+    const mcp_yaml_node_t  *activation_timeout;
     const mcp_yaml_node_t  *egress;
     const mcp_yaml_node_t  *probe_path;
     bool                    partial;

@@ -179,6 +179,24 @@ static const mcp_reason_t  mcp_reasons[MCP_REASON_COUNT] = {
         "server_not_ready", "The server has no endpoint at this time", 503,
         MCP_RPC_CODE_UPSTREAM_FAILED },
 
+    [MCP_REASON_SERVER_STARTING] = { "server_starting",
+        "server_starting", "The server is being started", 503,
+        MCP_RPC_CODE_UPSTREAM_FAILED },
+
+    [MCP_REASON_SERVER_STOPPED] = { "server_stopped", "server_stopped",
+        "The server is not running", 503, MCP_RPC_CODE_UPSTREAM_FAILED },
+
+    [MCP_REASON_SERVER_FAILED] = { "server_failed", "server_failed",
+        "The server cannot be started", 503, MCP_RPC_CODE_UPSTREAM_FAILED },
+
+    [MCP_REASON_ACTIVATION_TIMEOUT] = { "activation_timeout",
+        "activation_timeout", "The server was not started in time", 503,
+        MCP_RPC_CODE_UPSTREAM_FAILED },
+
+    [MCP_REASON_WAITING_LIMITED] = { "waiting_limited", "waiting_limited",
+        "Too many requests wait for servers to start", 503,
+        MCP_RPC_CODE_LIMITED },
+
     [MCP_REASON_UPSTREAM_FAILED] = { "upstream_failed", "upstream_failed",
         "The server gave no valid answer", 502,
         MCP_RPC_CODE_UPSTREAM_FAILED },

@@ -58,7 +58,8 @@ struct mcp_names_s {
 
 
 static void mcp_names_free_table(mcp_names_t *names);
-static int mcp_names_collect(mcp_names_t *names, const mcp_config_t *config);
+static int mcp_names_collect(mcp_names_t *names, const mcp_config_t *config,
+    bool pods);
 static int mcp_names_own(mcp_names_t *names);
 static void mcp_names_inherit(mcp_names_t *names, const mcp_names_t *old);
 static int mcp_name_learn(mcp_name_t *name, const mcp_address_t *address);
@@ -125,7 +126,7 @@ mcp_names_free_table(mcp_names_t *names)
 
 
 int
-mcp_names_set(mcp_names_t *names, const mcp_config_t *config)
+mcp_names_set(mcp_names_t *names, const mcp_config_t *config, bool pods)
 {
     mcp_names_t  fresh;
 
@@ -133,7 +134,7 @@ mcp_names_set(mcp_names_t *names, const mcp_config_t *config)
     memcpy(fresh.seed, names->seed, sizeof(fresh.seed));
     fresh.round = names->round;
 
-    if (mcp_names_collect(&fresh, config) != MCP_OK
+    if (mcp_names_collect(&fresh, config, pods) != MCP_OK
         || mcp_names_own(&fresh) != MCP_OK)
     {
         mcp_names_free_table(&fresh);
@@ -151,7 +152,7 @@ mcp_names_set(mcp_names_t *names, const mcp_config_t *config)
 
 /* Fills the table; the text is still the configuration's. */
 static int
-mcp_names_collect(mcp_names_t *names, const mcp_config_t *config)
+mcp_names_collect(mcp_names_t *names, const mcp_config_t *config, bool pods)
 {
     size_t               i, j, k, max;
     uint32_t             rank, *slot;
@@ -188,6 +189,13 @@ mcp_names_collect(mcp_names_t *names, const mcp_config_t *config)
         rank = 0;
 
         for (j = 0; j < tenant->nservers; j++) {
+
+            if (!pods
+                && tenant->servers[j].runtime == MCP_RUNTIME_KUBERNETES)
+            {
+                continue;
+            }
+
             for (k = 0; k < tenant->servers[j].nurls; k++) {
 
                 url = &tenant->servers[j].urls[k];

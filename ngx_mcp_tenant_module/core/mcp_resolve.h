@@ -25,9 +25,10 @@ void mcp_names_free(mcp_names_t *names);
 
 /*
  * Takes over exactly the names that the configuration's URLs have and that
- * are no literal addresses; those it knew keep their addresses.
+ * are no literal addresses; those it knew keep their addresses.  pods: whether
+ * the names of servers of runtime "kubernetes" are wanted.
  */
-int mcp_names_set(mcp_names_t *names, const mcp_config_t *config);
+int mcp_names_set(mcp_names_t *names, const mcp_config_t *config, bool pods);
 
 /*
  * Gives names without an address those that they had in image, so that a

@@ -96,6 +96,7 @@ enum {
     MCP_RUNTIME_K_RESOURCES,
     MCP_RUNTIME_K_ACTIVATION,
     MCP_RUNTIME_K_IDLE_TIMEOUT,
+    MCP_RUNTIME_K_ACTIVATION_TIMEOUT,
     MCP_RUNTIME_K_EGRESS,
     MCP_RUNTIME_K_PROBE_PATH,
     MCP_RUNTIME_K_HEADERS,
@@ -115,6 +116,7 @@ static const mcp_field_t  mcp_runtime_kubernetes_keys[] = {
     { "resources", NULL, NULL },
     { "activation", NULL, NULL },
     { "idle_timeout", NULL, NULL },
+    { "activation_timeout", NULL, NULL },
     { "egress", NULL, NULL },
     { "probe_path", NULL, NULL },
     { "headers", NULL, NULL },
@@ -372,6 +374,7 @@ mcp_runtime_kubernetes(mcp_runtime_t *runtime)
     nodes.resources = v[MCP_RUNTIME_K_RESOURCES];
     nodes.activation = v[MCP_RUNTIME_K_ACTIVATION];
     nodes.idle_timeout = v[MCP_RUNTIME_K_IDLE_TIMEOUT];
+    nodes.activation_timeout = v[MCP_RUNTIME_K_ACTIVATION_TIMEOUT];
     nodes.egress = v[MCP_RUNTIME_K_EGRESS];
     nodes.probe_path = v[MCP_RUNTIME_K_PROBE_PATH];
     nodes.partial = runtime->node->partial;

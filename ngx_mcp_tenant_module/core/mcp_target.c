@@ -25,10 +25,10 @@ struct mcp_targets_s {
 };
 
 
-static bool mcp_target_refused(const mcp_targets_t *targets,
-    const mcp_address_t *address);
-static int mcp_target_keep(mcp_targets_t *targets, uint32_t n,
-    const mcp_address_t *address, uint16_t port);
+static bool mcp_target_api_server(const mcp_config_options_t *options,
+    mcp_address_t *ret_address);
+static const char *mcp_target_judge(const mcp_address_t *address,
+    const mcp_config_options_t *options, const mcp_address_t *api_server);
 static const void *mcp_target_bytes(const mcp_address_t *address,
     size_t *ret_len);
 static int mcp_targets_grow(mcp_targets_t *targets);
@@ -38,7 +38,6 @@ mcp_targets_t *
 mcp_targets_new(const mcp_config_options_t *options,
     mcp_image_addresses_pt addresses, void *data)
 {
-    const char     *api;
     mcp_targets_t  *targets;
 
     targets = mcp_alloc(sizeof(mcp_targets_t));
@@ -52,12 +51,8 @@ mcp_targets_new(const mcp_config_options_t *options,
     targets->addresses = addresses;
     targets->data = data;
 
-    api = options->api_server;
-
-    targets->has_api_server = api
-                              && mcp_address_parse(api, strlen(api), 0,
-                                                   &targets->api_server)
-                                 == MCP_OK;
+    targets->has_api_server = mcp_target_api_server(options,
+                                                    &targets->api_server);
 
     return targets;
 }
@@ -85,7 +80,7 @@ mcp_targets_find(mcp_targets_t *targets, uint32_t n, const mcp_url_t *url)
                           &addresses[0])
         == MCP_OK)
     {
-        return mcp_target_keep(targets, n, &addresses[0], url->port);
+        return mcp_targets_add(targets, n, &addresses[0], url->port);
     }
 
     if (targets->addresses == NULL) {
@@ -102,7 +97,7 @@ mcp_targets_find(mcp_targets_t *targets, uint32_t n, const mcp_url_t *url)
     found = mcp_target_sort(addresses, found);
 
     for (i = 0; i < found; i++) {
-        if (mcp_target_keep(targets, n, &addresses[i], url->port) != MCP_OK) {
+        if (mcp_targets_add(targets, n, &addresses[i], url->port) != MCP_OK) {
             return MCP_ERROR;
         }
     }
@@ -111,13 +106,16 @@ mcp_targets_find(mcp_targets_t *targets, uint32_t n, const mcp_url_t *url)
 }
 
 
-static int
-mcp_target_keep(mcp_targets_t *targets, uint32_t n,
+int
+mcp_targets_add(mcp_targets_t *targets, uint32_t n,
     const mcp_address_t *address, uint16_t port)
 {
     mcp_target_t  *target;
 
-    if (mcp_target_refused(targets, address)) {
+    if (mcp_target_judge(address, targets->options,
+                         targets->has_api_server ? &targets->api_server
+                                                 : NULL))
+    {
         return MCP_OK;
     }
 
@@ -152,31 +150,55 @@ mcp_target_keep(mcp_targets_t *targets, uint32_t n,
 
 
 static bool
-mcp_target_refused(const mcp_targets_t *targets,
-    const mcp_address_t *address)
+mcp_target_api_server(const mcp_config_options_t *options,
+    mcp_address_t *ret_address)
+{
+    const char  *api;
+
+    api = options->api_server;
+
+    return api && mcp_address_parse(api, strlen(api), 0, ret_address)
+                  == MCP_OK;
+}
+
+
+const char *
+mcp_target_refused(const mcp_address_t *address,
+    const mcp_config_options_t *options)
+{
+    mcp_address_t  api_server;
+
+    return mcp_target_judge(address, options,
+                            mcp_target_api_server(options, &api_server)
+                            ? &api_server : NULL);
+}
+
+
+static const char *
+mcp_target_judge(const mcp_address_t *address,
+    const mcp_config_options_t *options, const mcp_address_t *api_server)
 {
     size_t       len, api_len;
+    const char  *refused;
     const void  *bytes, *api_bytes;
 
     if (address->sa.sa_family != AF_INET && address->sa.sa_family != AF_INET6)
     {
-        return true;
+        return "an address of no network";
     }
 
-    if (mcp_address_refused(&address->sa, targets->options->allow,
-                            targets->options->nallow))
-    {
-        return true;
-    }
+    refused = mcp_address_refused(&address->sa, options->allow,
+                                  options->nallow);
 
-    if (!targets->has_api_server) {
-        return false;
+    if (refused || api_server == NULL) {
+        return refused;
     }
 
     bytes = mcp_target_bytes(address, &len);
-    api_bytes = mcp_target_bytes(&targets->api_server, &api_len);
+    api_bytes = mcp_target_bytes(api_server, &api_len);
 
-    return len == api_len && memcmp(bytes, api_bytes, len) == 0;
+    return len == api_len && memcmp(bytes, api_bytes, len) == 0
+           ? "the Kubernetes API server" : NULL;
 }
 
 

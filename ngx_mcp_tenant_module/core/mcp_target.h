@@ -37,9 +37,17 @@ void mcp_targets_free(mcp_targets_t *targets);
 int mcp_targets_find(mcp_targets_t *targets, uint32_t n,
     const mcp_url_t *url);
 
+/* The same for one address. */
+int mcp_targets_add(mcp_targets_t *targets, uint32_t n,
+    const mcp_address_t *address, uint16_t port);
+
 /* The next one of URL number n, in order of the numbers; NULL: no more. */
 const mcp_target_t *mcp_targets_next(mcp_targets_t *targets, uint32_t n);
 void mcp_targets_rewind(mcp_targets_t *targets);
+
+/* Why the address is not one of a server's, NULL when it may be. */
+const char *mcp_target_refused(const mcp_address_t *address,
+    const mcp_config_options_t *options);
 
 /* Sorts n addresses, without their ports, and returns how many differ. */
 size_t mcp_target_sort(mcp_address_t *addresses, size_t n);

@@ -284,8 +284,8 @@ bench_lookups(const char *file)
         || mcp_cidr_parse("127.0.0.0/8", sizeof("127.0.0.0/8") - 1, &loopback)
            != MCP_OK
         || mcp_config_load(file, &options, report, &config) != MCP_OK
-        || mcp_image_build(config, &options, NULL, NULL, 1, 1, &block, &size,
-                           &error)
+        || mcp_image_build(config, &options, NULL, NULL, NULL, 1, 1, &block,
+                           &size, &error)
            != MCP_OK)
     {
         stop(file);

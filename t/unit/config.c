@@ -364,6 +364,7 @@ good_pods(const mcp_server_t *server)
     is_str(kubernetes->limits[0].value.data, "1Gi", "a limit");
     is_int(kubernetes->activation, MCP_ACTIVATION_ON_DEMAND, "on demand");
     is_int(kubernetes->idle_timeout, 600, "idle_timeout");
+    is_int(kubernetes->activation_timeout, 60, "activation_timeout");
 }
 
 

@@ -327,7 +327,7 @@ test_memory(void)
     for (n = 0; n < 100; n++) {
 
         mcp_alloc_fail_at(n);
-        rc = mcp_image_build(&config, &options, addresses_of, NULL, 3, 4,
+        rc = mcp_image_build(&config, &options, addresses_of, NULL, pods, 3, 4,
                              &block, &size, &error);
         mcp_alloc_fail_at(-1);
 
@@ -392,7 +392,7 @@ refuses_size(const char *what)
     size_t       size;
     const char  *error;
 
-    (void) mcp_image_build(&config, &options, addresses_of, NULL, 3, 4,
+    (void) mcp_image_build(&config, &options, addresses_of, NULL, pods, 3, 4,
                            &block, &size, &error);
 
     is_str(block ? "built" : error, "the image would be larger than 4 GiB",

@@ -76,7 +76,7 @@ static mcp_tool_limit_t  tool_limits[] = {
 
 static mcp_kubernetes_t  always = { .activation = MCP_ACTIVATION_ALWAYS };
 static mcp_kubernetes_t  on_demand = {
-    .activation = MCP_ACTIVATION_ON_DEMAND
+    .activation = MCP_ACTIVATION_ON_DEMAND, .activation_timeout = 60
 };
 
 static mcp_server_t  a_servers[] = {
@@ -137,6 +137,9 @@ static mcp_config_t  config = {
 
 static mcp_config_options_t  options;
 
+/* what the sidecar tells; NULL: nobody does */
+static mcp_endpoints_t      *pods;
+
 static void    *built;
 static size_t   built_size;
 
@@ -152,8 +155,8 @@ build(const mcp_config_t *from)
 
     error = "no text";
 
-    (void) mcp_image_build(from, &options, addresses_of, NULL, 3, 4, &built,
-                           &built_size, &error);
+    (void) mcp_image_build(from, &options, addresses_of, NULL, pods, 3, 4,
+                           &built, &built_size, &error);
     image = built ? mcp_image_open(built, built_size, &error) : NULL;
 
     if (image == NULL) {

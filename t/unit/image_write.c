@@ -325,7 +325,7 @@ make(uint64_t generation)
 
     free(built);
 
-    (void) mcp_image_build(&config, &options, addresses_of, NULL, 1,
+    (void) mcp_image_build(&config, &options, addresses_of, NULL, NULL, 1,
                            generation, &built, &built_size, &error);
 }
 

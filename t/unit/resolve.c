@@ -100,7 +100,7 @@ test_nothing(void)
 
     is_int((long long) mcp_names_addresses(names, "one.test", &address, 1),
            0, "an empty table has no addresses");
-    is_int(mcp_names_set(names, &config), MCP_OK, "no names");
+    is_int(mcp_names_set(names, &config, true), MCP_OK, "no names");
 
     changed = true;
     is_int(mcp_names_resolve(names, 0, -1, &changed, &stopped), MCP_OK,
@@ -335,7 +335,7 @@ test_turns(void)
 
     for (timeout_ms = 20; timeout_ms < TIMEOUT_MS / 8; timeout_ms *= 2) {
         names = mcp_names_new();
-        (void) mcp_names_set(names, &config);
+        (void) mcp_names_set(names, &config, true);
         (void) resolve(names, timeout_ms);
 
         n = mcp_names_unresolved(names);
@@ -356,7 +356,7 @@ test_turns(void)
     config.ntenants = 1;
 
     names = mcp_names_new();
-    (void) mcp_names_set(names, &config);
+    (void) mcp_names_set(names, &config, true);
 
     for (timeout_ms = 20; timeout_ms < TIMEOUT_MS / 8; timeout_ms *= 2) {
         if (resolve(names, timeout_ms)) {
@@ -533,7 +533,7 @@ test_memory(void)
 
     for (n = 0; n < 20; n++) {
         mcp_alloc_fail_at(n);
-        rc = mcp_names_set(names, &config);
+        rc = mcp_names_set(names, &config, true);
         mcp_alloc_fail_at(-1);
 
         if (rc == MCP_OK) {

@@ -178,7 +178,7 @@ set(mcp_names_t *names, mcp_url_t *from, size_t n)
     config.tenants = &tenant;
     config.ntenants = 1;
 
-    if (mcp_names_set(names, &config) != MCP_OK) {
+    if (mcp_names_set(names, &config, true) != MCP_OK) {
         ok(false, "names are set");
     }
 }

@@ -230,6 +230,19 @@ static const config_case_t  cases[] = {
       "90s, 10m or 1h, at most 720h\n"
     },
     {
+      "activation_timeout alone",
+      RUNTIME("type: kubernetes, image: x, port: 1, activation_timeout: 10s"),
+      "a.yaml:3:52: found activation_timeout for a server that is always on, "
+      "expected it with \"activation: on_demand\"\n"
+    },
+    {
+      "activation_timeout",
+      RUNTIME("type: kubernetes, image: x, port: 1, activation: "
+              "on_demand, activation_timeout: 11m"),
+      "a.yaml:3:95: found \"11m\" as activation_timeout, expected a time such "
+      "as 90s or 2m, at most 10m\n"
+    },
+    {
       "a namespace of kubernetes",
       RUNTIME("type: kubernetes, image: x, port: 1, namespace: default"),
       "a.yaml:3:52: found a namespace, expected none: the server runs in "
