@@ -26,6 +26,7 @@ static void controller_discovered(void *data,
     const kube_versions_t *versions, const char *error);
 static int controller_watch(controller_t *controller);
 static int controller_loop(controller_t *controller);
+static void controller_synced(controller_t *controller);
 static void controller_turn(controller_t *controller);
 static void controller_wait(controller_t *controller, unsigned wait_ms);
 static void controller_end(controller_t *controller);
@@ -135,6 +136,10 @@ controller_start(controller_t *controller)
                     sizeof(controller->lease_namespace), "%s",
                     controller->objects.gateway_namespace);
 
+    if (controller_http_init(controller) != MCP_OK) {
+        return MCP_ERROR;
+    }
+
     controller_discover(controller);
 
     return controller->is_discovered ? controller_watch(controller)
@@ -168,8 +173,7 @@ controller_discover(controller_t *controller)
                                      controller);
 
         while (discover && controller->is_asked && !controller_stop) {
-            (void) kube_http_turn(controller->http, NULL, 0,
-                                  CONTROLLER_TURN_MS);
+            controller_wait(controller, CONTROLLER_TURN_MS);
         }
 
         if (discover == NULL) {
@@ -188,7 +192,7 @@ controller_discover(controller_t *controller)
         while (!controller->is_discovered && !controller_stop
                && controller_now(controller) < due)
         {
-            (void) kube_http_turn(controller->http, NULL, 0, 100);
+            controller_wait(controller, 100);
         }
     }
 }
@@ -275,6 +279,7 @@ controller_loop(controller_t *controller)
         {
             controller->said_in_sync = true;
             controller->said_writes = controller->writes;
+            controller_synced(controller);
             log_line(LOG_INFO, "the cluster is as the files say", NULL);
         }
 
@@ -292,6 +297,19 @@ controller_loop(controller_t *controller)
     controller_lease_end(controller);
 
     return controller_stop && controller->options->once ? 1 : 0;
+}
+
+
+static void
+controller_synced(controller_t *controller)
+{
+    controller->metrics.last_full_sync = (uint64_t) time(NULL);
+
+    if (controller->sync_ms) {
+        metrics_sync(&controller->metrics, controller_now(controller)
+                                           - controller->sync_ms);
+        controller->sync_ms = 0;
+    }
 }
 
 
@@ -330,13 +348,23 @@ controller_turn(controller_t *controller)
 static void
 controller_wait(controller_t *controller, unsigned wait_ms)
 {
-    struct pollfd  fds[1];
+    unsigned       wanted;
+    struct pollfd  fds[2];
 
     fds[0].fd = controller->files ? mcp_watch_fd(controller->files) : -1;
     fds[0].events = POLLIN;
     fds[0].revents = 0;
 
-    (void) kube_http_turn(controller->http, fds, 1, wait_ms);
+    fds[1].fd = controller->httpd ? httpd_fd(controller->httpd) : -1;
+    fds[1].events = POLLIN;
+    fds[1].revents = 0;
+
+    if (controller->httpd) {
+        wanted = httpd_turn(controller->httpd);
+        wait_ms = wanted < wait_ms ? wanted : wait_ms;
+    }
+
+    (void) kube_http_turn(controller->http, fds, 2, wait_ms);
 }
 
 
@@ -345,6 +373,7 @@ controller_end(controller_t *controller)
 {
     int  i;
 
+    httpd_free(controller->httpd);
     controller_work_free(controller);
     controller_status_free(controller);
     controller_pods_free(controller);
@@ -428,6 +457,8 @@ controller_view_failed(void *data, const char *error)
     controller_view_t  *view;
 
     view = data;
+    view->controller->metrics.kinds[view->kind].watch_restarts +=
+                                                           error != NULL;
 
     log_line(error ? LOG_WARN : LOG_INFO,
              error ? "a kind cannot be watched" : "a kind is watched again",

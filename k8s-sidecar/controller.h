@@ -12,7 +12,8 @@
 
 /*
  * once: end when the cluster is as it should be.  dry_run: print the plan and
- * end.  endpoints: the file that tells NGINX where pods are, or NULL.  adopt:
+ * end.  listen: ADDRESS:PORT of /healthz, /readyz and /metrics, or NULL.
+ * endpoints: the file that tells NGINX where pods are, or NULL.  adopt:
  * namespaces that may be taken over.  with_lease: write only as its holder.
  */
 typedef struct {
@@ -21,6 +22,7 @@ typedef struct {
     const char            *kubeconfig;
     const char            *context;
     const char            *endpoints;
+    const char            *listen;
     objects_options_t      objects;
     bool                   once;
     bool                   dry_run;

@@ -9,11 +9,13 @@
 #include "controller.h"
 #include "desired.h"
 #include "endpoints.h"
+#include "httpd.h"
 #include "kube_http.h"
 #include "kube_watch.h"
 #include "lease.h"
 #include "log.h"
 #include "mcp_watch.h"
+#include "metrics.h"
 #include "observed.h"
 #include "plan.h"
 
@@ -70,6 +72,10 @@ struct controller_s {
     controller_view_t            views[KUBE_MANAGED_KINDS];
     mcp_config_t                *config;
     mcp_watch_t                 *files;
+    httpd_t                     *httpd;
+    metrics_t                    metrics;
+    uint64_t                     started_ms;
+    uint64_t                     sync_ms;
     endpoints_t                 *pods;
     kube_watch_t                *pod_watches[CONTROLLER_POD_WATCHES];
     uint64_t                     pods_version;
@@ -153,6 +159,9 @@ void controller_status_free(controller_t *controller);
 int controller_pods_init(controller_t *controller, const char *selector);
 unsigned controller_pods_turn(controller_t *controller);
 void controller_pods_free(controller_t *controller);
+
+/* controller_http.c: /healthz, /readyz and /metrics, when asked for. */
+int controller_http_init(controller_t *controller);
 
 /* controller_lease.c */
 void controller_lease_turn(controller_t *controller);

@@ -63,6 +63,10 @@ controller_plan_turn(controller_t *controller)
         controller->is_done = true;
 
     } else {
+        if (controller->sync_ms == 0) {
+            controller->sync_ms = now;
+        }
+
         controller_plan_kept(controller, &plan);
         controller_plan_hand_out(controller, &plan);
     }

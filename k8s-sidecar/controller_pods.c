@@ -96,6 +96,7 @@ controller_pods_turn(controller_t *controller)
         != MCP_OK)
     {
         controller->pods_due_ms = now + CONTROLLER_PODS_RETRY_MS;
+        controller->metrics.endpoints_write_errors++;
 
         if (strcmp(controller->pods_error, error) != 0) {
             (void) snprintf(controller->pods_error,

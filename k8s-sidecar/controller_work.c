@@ -349,6 +349,7 @@ controller_send(controller_place_t *place, const controller_task_t *task,
 
     controller->ncalls++;
     controller->writes++;
+    controller->metrics.kinds[task->kind].calls++;
 
     return NULL;
 }
@@ -374,6 +375,7 @@ controller_replied(void *data, const kube_reply_t *reply)
     }
 
     task = &place->tasks[place->next];
+    controller->metrics.kinds[task->kind].errors += reply->error != NULL;
 
     if (reply->status >= 200 && reply->status < 300) {
 
@@ -621,6 +623,8 @@ controller_place_failed(controller_place_t *place, const char *error,
                          ? place->tasks[place->next].name : "",
                  "error", error, NULL);
     }
+
+    place->controller->metrics.sync_errors++;
 
     wait = backoff_ms(++place->attempts, CONTROLLER_BACKOFF_MS,
                       CONTROLLER_BACKOFF_MAX_MS, clock->random(clock->data));

@@ -26,7 +26,8 @@ enum {
     RECONCILE_GRACE_OPTION,
     RECONCILE_ADOPT,
     RECONCILE_NO_LEASE,
-    RECONCILE_ENDPOINTS
+    RECONCILE_ENDPOINTS,
+    RECONCILE_LISTEN
 };
 
 
@@ -97,6 +98,7 @@ reconcile_arguments(controller_options_t *options, config_load_t *load,
           RECONCILE_GRACE_OPTION },
         { "adopt", required_argument, NULL, RECONCILE_ADOPT },
         { "endpoints", required_argument, NULL, RECONCILE_ENDPOINTS },
+        { "listen", required_argument, NULL, RECONCILE_LISTEN },
         { "no-lease", no_argument, NULL, RECONCILE_NO_LEASE },
         { "help", no_argument, NULL, 'h' },
         { NULL, 0, NULL, 0 }
@@ -178,6 +180,10 @@ reconcile_option(controller_options_t *options, int option,
         options->endpoints = value;
         break;
 
+    case RECONCILE_LISTEN:
+        options->listen = value;
+        break;
+
     case RECONCILE_NO_LEASE:
         options->with_lease = false;
         break;
@@ -237,6 +243,8 @@ reconcile_usage(FILE *out)
             "                         given several times\n"
             "  --endpoints FILE       tell NGINX in FILE where pods are "
             "(mcp_tenant_endpoints)\n"
+            "  --listen ADDRESS:PORT  where /healthz, /readyz and /metrics "
+            "are\n"
             "  --no-lease             write without a Lease: only one such "
             "may run\n"
             OBJECTS_OPTIONS_HELP

@@ -1,0 +1,171 @@
+/*
+ * What the sidecar says of itself to whoever runs it: /healthz, /readyz and
+ * /metrics.
+ */
+
+#include "controller_parts.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+
+/* Three rounds of lists that did not come. */
+#define CONTROLLER_HTTP_STALE_MS  900000
+
+
+static bool controller_http_is_healthy(void *data, char why[HTTPD_WHY_LEN]);
+static bool controller_http_is_ready(void *data, char why[HTTPD_WHY_LEN]);
+static char *controller_http_metrics(void *data);
+static void controller_http_conditions(controller_t *controller,
+    metrics_condition_t *conditions);
+
+
+int
+controller_http_init(controller_t *controller)
+{
+    char             error[HTTPD_WHY_LEN];
+    httpd_options_t  options;
+
+    if (controller->options->listen == NULL) {
+        return MCP_OK;
+    }
+
+    memset(&options, 0, sizeof(httpd_options_t));
+
+    options.clock = &controller->clock;
+    options.is_healthy = controller_http_is_healthy;
+    options.is_ready = controller_http_is_ready;
+    options.metrics = controller_http_metrics;
+    options.data = controller;
+
+    controller->started_ms = controller_now(controller);
+    controller->httpd = httpd_new(controller->options->listen, &options,
+                                  error);
+
+    if (controller->httpd == NULL) {
+        fprintf(stderr, "mcp-tenant reconcile: --listen: %s\n", error);
+        return MCP_ERROR;
+    }
+
+    return MCP_OK;
+}
+
+
+/* A loop that stands answers nothing; one that hears nothing says so here. */
+static bool
+controller_http_is_healthy(void *data, char why[HTTPD_WHY_LEN])
+{
+    int            i;
+    uint64_t       now, listed;
+    controller_t  *controller;
+
+    controller = data;
+    now = controller_now(controller);
+
+    for (i = 0; i < KUBE_MANAGED_KINDS; i++) {
+        listed = controller->views[i].watch
+                 ? kube_watch_listed_ms(controller->views[i].watch) : 0;
+
+        if (now - (listed ? listed : controller->started_ms)
+            >= CONTROLLER_HTTP_STALE_MS)
+        {
+            (void) snprintf(why, HTTPD_WHY_LEN, "%s was not listed for 15 "
+                            "minutes", kube_kinds[i].kind);
+            return false;
+        }
+    }
+
+    return true;
+}
+
+
+static bool
+controller_http_is_ready(void *data, char why[HTTPD_WHY_LEN])
+{
+    controller_t  *controller;
+
+    controller = data;
+
+    if (controller->views[0].watch == NULL
+        || !controller_is_complete(controller))
+    {
+        (void) snprintf(why, HTTPD_WHY_LEN, "not all was listed yet");
+        return false;
+    }
+
+    if (controller->pods && endpoints_sequence(controller->pods) == 0) {
+        (void) snprintf(why, HTTPD_WHY_LEN, "NGINX was not told yet where "
+                        "pods are");
+        return false;
+    }
+
+    return true;
+}
+
+
+static char *
+controller_http_metrics(void *data)
+{
+    char                 *text;
+    controller_t         *controller;
+    metrics_condition_t  *conditions;
+
+    controller = data;
+    controller->metrics.is_leader = controller_is_leader(controller);
+    controller->metrics.endpoints_sequence =
+                controller->pods ? endpoints_sequence(controller->pods) : 0;
+    controller->metrics.endpoints_left_out =
+                controller->pods ? endpoints_left_out(controller->pods) : 0;
+
+    conditions = NULL;
+    controller->metrics.nconditions = 0;
+
+    if (controller->config && controller->config->ntenants) {
+        conditions = calloc(controller->config->ntenants,
+                            sizeof(metrics_condition_t));
+        if (conditions == NULL) {
+            return NULL;
+        }
+
+        controller_http_conditions(controller, conditions);
+        controller->metrics.nconditions = controller->config->ntenants;
+    }
+
+    controller->metrics.conditions = conditions;
+    text = metrics_text(&controller->metrics);
+
+    controller->metrics.conditions = NULL;
+    controller->metrics.nconditions = 0;
+    free(conditions);
+
+    return text;
+}
+
+
+static void
+controller_http_conditions(controller_t *controller,
+    metrics_condition_t *conditions)
+{
+    size_t               i, j;
+    const mcp_tenant_t  *tenant;
+
+    for (i = 0; i < controller->config->ntenants; i++) {
+        tenant = &controller->config->tenants[i];
+
+        conditions[i].tenant = tenant->id.data;
+        conditions[i].condition = "Ready";
+        conditions[i].is_true = controller_is_complete(controller);
+
+        for (j = 0; j < controller->nplaces; j++) {
+            if (strcmp(controller->places[j]->namespace,
+                       tenant->namespace.data)
+                == 0)
+            {
+                conditions[i].is_true = conditions[i].is_true
+                                        && !controller->places[j]->error[0];
+            }
+        }
+    }
+}
