@@ -8,13 +8,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+#include <unistd.h>
 
 
-/* Three rounds of lists that did not come. */
-#define CONTROLLER_HTTP_STALE_MS  900000
-
-
+static httpd_t *controller_http_open(controller_t *controller,
+    const httpd_options_t *options, char reterr_text[HTTPD_WHY_LEN]);
 static bool controller_http_is_healthy(void *data, char why[HTTPD_WHY_LEN]);
 static bool controller_http_is_ready(void *data, char why[HTTPD_WHY_LEN]);
 static char *controller_http_metrics(void *data);
@@ -40,9 +38,7 @@ controller_http_init(controller_t *controller)
     options.metrics = controller_http_metrics;
     options.data = controller;
 
-    controller->started_ms = controller_now(controller);
-    controller->httpd = httpd_new(controller->options->listen, &options,
-                                  error);
+    controller->httpd = controller_http_open(controller, &options, error);
 
     if (controller->httpd == NULL) {
         fprintf(stderr, "mcp-tenant reconcile: --listen: %s\n", error);
@@ -53,29 +49,43 @@ controller_http_init(controller_t *controller)
 }
 
 
-/* A loop that stands answers nothing; one that hears nothing says so here. */
+/* A port alone is one of all addresses, of both families where there are. */
+static httpd_t *
+controller_http_open(controller_t *controller,
+    const httpd_options_t *options, char reterr_text[HTTPD_WHY_LEN])
+{
+    char         listen[64];
+    httpd_t     *httpd;
+    const char  *given;
+
+    given = controller->options->listen;
+
+    if (given[strspn(given, "0123456789")] != '\0') {
+        return httpd_new(given, options, reterr_text);
+    }
+
+    (void) snprintf(listen, sizeof(listen), "[::]:%.16s", given);
+    httpd = httpd_new(listen, options, reterr_text);
+
+    if (httpd == NULL) {
+        (void) snprintf(listen, sizeof(listen), "0.0.0.0:%.16s", given);
+        httpd = httpd_new(listen, options, reterr_text);
+    }
+
+    return httpd;
+}
+
+
+/*
+ * A loop that stands answers nothing.  What the API server does is not asked:
+ * to start again would not help, and a container that starts takes the gateway
+ * beside it out of service.
+ */
 static bool
 controller_http_is_healthy(void *data, char why[HTTPD_WHY_LEN])
 {
-    int            i;
-    uint64_t       now, listed;
-    controller_t  *controller;
-
-    controller = data;
-    now = controller_now(controller);
-
-    for (i = 0; i < KUBE_MANAGED_KINDS; i++) {
-        listed = controller->views[i].watch
-                 ? kube_watch_listed_ms(controller->views[i].watch) : 0;
-
-        if (now - (listed ? listed : controller->started_ms)
-            >= CONTROLLER_HTTP_STALE_MS)
-        {
-            (void) snprintf(why, HTTPD_WHY_LEN, "%s was not listed for 15 "
-                            "minutes", kube_kinds[i].kind);
-            return false;
-        }
-    }
+    (void) data;
+    (void) why;
 
     return true;
 }
@@ -87,6 +97,14 @@ controller_http_is_ready(void *data, char why[HTTPD_WHY_LEN])
     controller_t  *controller;
 
     controller = data;
+
+    /* NGINX serves on with the file that it had. */
+
+    if (controller->options->endpoints
+        && access(controller->options->endpoints, F_OK) == 0)
+    {
+        return true;
+    }
 
     if (controller->views[0].watch == NULL
         || !controller_is_complete(controller))

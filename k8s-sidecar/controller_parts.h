@@ -74,7 +74,6 @@ struct controller_s {
     mcp_watch_t                 *files;
     httpd_t                     *httpd;
     metrics_t                    metrics;
-    uint64_t                     started_ms;
     uint64_t                     sync_ms;
     endpoints_t                 *pods;
     kube_watch_t                *pod_watches[CONTROLLER_POD_WATCHES];

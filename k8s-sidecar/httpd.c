@@ -362,7 +362,9 @@ httpd_request(void *data, struct MHD_Connection *connection, const char *url,
         return httpd_metrics(httpd, connection);
     }
 
-    if (strncmp(url, HTTPD_DRAIN, sizeof(HTTPD_DRAIN) - 1) == 0) {
+    if (httpd->options.drain
+        && strncmp(url, HTTPD_DRAIN, sizeof(HTTPD_DRAIN) - 1) == 0)
+    {
         return httpd_drain(httpd, connection, url + sizeof(HTTPD_DRAIN) - 1,
                            context);
     }

@@ -27,7 +27,8 @@ typedef struct httpd_s  httpd_t;
  *
  * is_healthy, is_ready: false says why, in a line.
  * metrics: malloc()ed text, NULL without memory.
- * drain: false holds the answer: it is asked again in each httpd_turn().
+ * drain: NULL for none; false holds the answer: it is asked again in each
+ * httpd_turn().
  * waited_ms: since the request came.
  */
 typedef struct {
