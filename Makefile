@@ -32,6 +32,8 @@ NGX_SRCS := $(wildcard ngx_mcp_tenant_module/*.[ch] \
 
 CORE_OBJS := $(CORE_SRCS:%.c=$(OBJ)/%.o)
 CLI_OBJS := $(CLI_SRCS:%.c=$(OBJ)/%.o)
+K8S_SRCS := $(wildcard t/k8s/*.c)
+K8S_PROGRAMS := $(K8S_SRCS:%.c=$(OBJ)/%)
 UNITS := $(UNIT_SRCS:t/unit/%.c=$(OBJ)/t/unit/%)
 
 COMPILE = $(CC) $(STRICT) $(CFLAGS) $(CPPFLAGS) $(SANITIZE) $(INCS)
@@ -123,7 +125,7 @@ $(OBJ)/settings: force
 	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 
 -include $(patsubst %.c,$(OBJ)/%.d,$(CORE_SRCS) $(CLI_SRCS) $(UNIT_SRCS) \
-    t/bench/core.c t/bodies/verdicts.c t/k8s/watch_print.c)
+    $(K8S_SRCS) t/bench/core.c t/bodies/verdicts.c)
 
 
 # The module: NGINX's own configure and make, in a tree of links, because
@@ -177,12 +179,12 @@ test:
 	@mkdir -p $(B)
 	@$(if $(K8S_GIVEN),,nice t/k8s/build > /dev/null 2> $(B)/k8s.log &)
 	@$(MAKE) --no-print-directory -j$(JOBS) all units crash-points \
-	    $(OBJ)/t/bodies/verdicts $(OBJ)/t/k8s/watch_print
+	    $(OBJ)/t/bodies/verdicts $(K8S_PROGRAMS)
 	@TEST_K8S=build perl t/run.pl $(UNITS) t
 
 test-k8s:
 	@t/setup/packages test
-	@$(MAKE) --no-print-directory -j$(JOBS) all $(OBJ)/t/k8s/watch_print
+	@$(MAKE) --no-print-directory -j$(JOBS) all $(K8S_PROGRAMS)
 	@$(if $(K8S_GIVEN),,t/k8s/build > /dev/null)
 	@TEST_K8S=build perl t/run.pl t/k8s/*.t
 
