@@ -279,7 +279,8 @@ current-context: a
 contexts: [{name: a, context: {cluster: a, user: a}}]
 clusters:
 - name: a
-  cluster: {server: 'https://127.0.0.1:$port', certificate-authority: $ca.crt$more}
+  cluster: {server: 'https://127.0.0.1:$port',
+            certificate-authority: $ca.crt$more}
 users: [{name: a, user: {$user}}]
 END
 
