@@ -41,8 +41,8 @@ LINK = $(CC) $(CFLAGS) $(SANITIZE) $(LDFLAGS)
 
 
 .PHONY: all module cli units static crash-points check test test-k8s \
-        conformance bodies soak bench demo valgrind asan style install \
-        uninstall clean distclean help force
+        test-k8s-node conformance bodies soak bench demo valgrind asan \
+        style install uninstall clean distclean help force
 
 all: module cli
 
@@ -55,6 +55,7 @@ help:
 	@echo 'make test-k8s            those with a real Kubernetes, which the first'
 	@echo '                         run builds (8 minutes), or with your own:'
 	@echo '                         KUBEBUILDER_ASSETS=DIR, TEST_KUBECONFIG=FILE'
+	@echo 'make test-k8s-node       with a real node, too (as root)'
 	@echo 'make conformance         the official suites, direct and through'
 	@echo 'make bodies              mutated bodies, read as Node reads them:'
 	@echo '                         BODIES=1000000 for as many, SEED=N for those'
@@ -187,6 +188,16 @@ test-k8s:
 	@$(MAKE) --no-print-directory -j$(JOBS) all $(K8S_PROGRAMS)
 	@$(if $(K8S_GIVEN),,t/k8s/build > /dev/null)
 	@TEST_K8S=build perl t/run.pl t/k8s/*.t
+
+# Root only: a node that runs what its Pods are.
+test-k8s-node:
+	@t/setup/packages k8s-node
+	@$(MAKE) --no-print-directory -j$(JOBS) all
+	@t/k8s/build > /dev/null
+	@dir=$$(mktemp -d) && status=0 \
+	    && { t/k8s/node run $$dir perl t/run.pl t/k8s/real/*.t \
+	         || status=$$?; rm -rf $(B)/node-log; \
+	         cp -R $$dir/log $(B)/node-log; rm -rf $$dir; exit $$status; }
 
 K8S_GIVEN = $(TEST_KUBECONFIG)$(KUBEBUILDER_ASSETS)
 

@@ -7,7 +7,8 @@ package McpKube;
 #   TEST_KUBECONFIG     a user's cluster: nothing is played or broken there
 #   KUBEBUILDER_ASSETS  a folder with etcd and kube-apiserver of any version
 #   the cache of t/k8s/build, or, when TEST_K8S is "build" or in CI, a build
-# Without any, the test is skipped; in CI and with TEST_K8S that is a failure.
+# Under t/k8s/node it is that real node's cluster.  Without any, the test is
+# skipped; in CI and with TEST_K8S that is a failure.
 # All but a user's cluster are the test's own, and end with it, however it
 # ends.
 
@@ -34,6 +35,10 @@ my $PATIENCE_SECONDS = 60;
 my $here = abs_path(dirname(__FILE__) . '/../k8s');
 my $json = JSON::PP->new()->canonical()->allow_nonref();
 my $test = $$;
+
+# So that what END does is done.
+$SIG{$_} //= sub { exit 1 } for qw(INT TERM HUP);
+
 my @clusters;
 
 
@@ -42,7 +47,17 @@ sub start {
     my ($class, %option) = @_;
     my $self = bless {namespaces => [], %option}, $class;
 
-    if (defined $ENV{TEST_KUBECONFIG}) {
+    if (defined $ENV{MCP_NODE}) {
+        $self->{source} = 'the node of t/k8s/node';
+        $self->{dir} = "$ENV{MCP_NODE}/cluster";
+        $self->{kubeconfig} = "$self->{dir}/admin.kubeconfig";
+        chomp($self->{bin} = `'$here/build' --find`);
+        $self->{bin} .= '/bin';
+        $self->{kubectl} = "$self->{bin}/kubectl";
+        $self->{controllers} = 1;
+    }
+
+    elsif (defined $ENV{TEST_KUBECONFIG}) {
         $self->{source} = "TEST_KUBECONFIG=$ENV{TEST_KUBECONFIG}";
         $self->{kubeconfig} = $ENV{TEST_KUBECONFIG};
         $self->{kubectl} = find_kubectl();
@@ -61,6 +76,15 @@ sub start {
 
     $self->{version} = $version->{gitVersion};
     ($self->{minor}) = $version->{minor} =~ /^(\d+)/;
+
+    if (defined $ENV{TEST_KUBECONFIG} && !$self->is_own()) {
+        my ($status) = $self->try('auth', 'can-i', 'create', 'namespaces',
+                                  '--quiet');
+
+        die "the user of TEST_KUBECONFIG may not create namespaces\n"
+            if $status != 0;
+    }
+
     diag("Kubernetes $self->{version} of $self->{source}");
 
     return $self;
@@ -288,6 +312,21 @@ sub cluster {
 }
 
 
+# An image of a folder on the real node, for a Pod with imagePullPolicy: Never.
+sub image {
+    my ($self, $name, $folder, @command) = @_;
+    my $dir = tempdir(CLEANUP => 1);
+
+    my @import = ("$self->{bin}/ctr", '-a',
+                  "$ENV{MCP_NODE}/containerd/socket", '-n', 'k8s.io',
+                  'images', 'import', "$dir/image.tar");
+
+    system("$here/image", "$dir/image.tar", $name, $folder, @command) == 0
+        && system('sh', '-c', '"$@" > /dev/null', 'sh', @import) == 0
+        or die "no image $name was made\n";
+}
+
+
 # A played node, see t/k8s/playnode.  tell() takes its orders; waits for
 # said() with a pattern see all that it said up to now.
 sub node {
@@ -363,11 +402,12 @@ sub random_name {
 # Runs the test anew in a network of its own, where every address of
 # 10.77.0.0/16 is this machine's: what a test lets listen there stands for the
 # Pods of a played node.  (The API has no loopback addresses in endpoints.)
-# False when the kernel or a container forbids that.
+# False when the kernel or a container forbids that, or in a user's cluster.
 sub own_network {
     my @own = ('unshare', '--net');
 
     return 1 if $ENV{MCP_OWN_NETWORK};
+    return 0 if defined $ENV{TEST_KUBECONFIG} || defined $ENV{MCP_NODE};
 
     push @own, '--user', '--map-root-user' if $> != 0;
 
@@ -408,7 +448,7 @@ sub finish {
 
     $_->finish() for @{$self->{programs} // []};
 
-    if ($self->is_own()) {
+    if ($self->{life}) {
         eval { $self->cluster('down') };
         diag("the cluster did not go: $@") if $@;
         close $self->{life};
