@@ -32,6 +32,8 @@ NGX_SRCS := $(wildcard ngx_mcp_tenant_module/*.[ch] \
 
 CORE_OBJS := $(CORE_SRCS:%.c=$(OBJ)/%.o)
 CLI_OBJS := $(CLI_SRCS:%.c=$(OBJ)/%.o)
+K8S_SRCS := $(wildcard t/k8s/*.c)
+K8S_PROGRAMS := $(K8S_SRCS:%.c=$(OBJ)/%)
 UNITS := $(UNIT_SRCS:t/unit/%.c=$(OBJ)/t/unit/%)
 
 COMPILE = $(CC) $(STRICT) $(CFLAGS) $(CPPFLAGS) $(SANITIZE) $(INCS)
@@ -124,8 +126,7 @@ $(OBJ)/settings: force
 	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 
 -include $(patsubst %.c,$(OBJ)/%.d,$(CORE_SRCS) $(CLI_SRCS) $(UNIT_SRCS) \
-    t/bench/core.c t/bodies/verdicts.c t/k8s/watch_print.c \
-    t/k8s/pods_follow.c)
+    $(K8S_SRCS) t/bench/core.c t/bodies/verdicts.c)
 
 
 # The module: NGINX's own configure and make, in a tree of links, because
@@ -198,7 +199,6 @@ test-k8s-node:
 	         || status=$$?; rm -rf $(B)/node-log; \
 	         cp -R $$dir/log $(B)/node-log; rm -rf $$dir; exit $$status; }
 
-K8S_PROGRAMS = $(OBJ)/t/k8s/watch_print $(OBJ)/t/k8s/pods_follow
 K8S_GIVEN = $(TEST_KUBECONFIG)$(KUBEBUILDER_ASSETS)
 
 # A table of what t/interop/conformance.test.mjs tests, too.

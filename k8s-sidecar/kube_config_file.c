@@ -194,7 +194,18 @@ kube_config_context(kube_config_reading_t *reading,
         return;
     }
 
-    reading->config->namespace = kube_config_text(reading, node, "namespace");
+    child = kube_config_scalar(reading, node, "namespace");
+
+    if (child && child->value.len) {
+        if (mcp_text_is_label(&child->value)) {
+            reading->config->namespace = kube_config_copy(reading, child,
+                                                          child->value.data,
+                                                          child->value.len);
+        } else {
+            kube_config_error(reading, child, "found no name of a namespace, "
+                              "expected 1 to 63 of a-z, 0-9 and \"-\"");
+        }
+    }
 
     child = kube_config_scalar(reading, node, "cluster");
 

@@ -106,6 +106,7 @@ kube_credentials_refresh(kube_credentials_t *credentials,
         {
             *ret_why = credentials->why;
             rc = MCP_ERROR;
+            break;
         }
     }
 

@@ -4,8 +4,12 @@
  *
  * TLS is always verified.  Files of the token, the CA and the client
  * certificate are read again when they change (their mtime, size or inode),
- * and after a 401.  Redirects are not followed; a proxy of the environment is
- * not used.
+ * and after a 401 or a failed handshake; what is new is for new connections.
+ * Redirects are not followed; a proxy of the environment is not used.
+ *
+ * HTTP/2 where the server has it: then all calls share a connection.  Over
+ * HTTP/1.1 each call under way has one; there are at most 32, and further
+ * calls wait.
  */
 
 #ifndef _KUBE_HTTP_H_INCLUDED_

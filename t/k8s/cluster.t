@@ -89,7 +89,8 @@ sub terminations {
         skip('no network of its own can be had here', 3) if !$can_listen;
 
         my $hook = IO::Socket::INET->new(LocalAddr => '10.77.2.1:8080',
-                                         Listen => 5, ReuseAddr => 1)
+                                         Listen => 5, ReuseAddr => 1,
+                                         Timeout => 60)
             or die "10.77.2.1:8080: $!\n";
 
         $kube->apply(pod($name, lifecycle => {preStop => {httpGet => {
@@ -99,7 +100,7 @@ sub terminations {
         $kube->kubectl('delete', 'pod', $name, '-n', $namespace,
                        '--wait=false');
 
-        my $call = $hook->accept();
+        my $call = $hook->accept() or die "no hook was called\n";
         my $line = <$call>;
 
         like($line, qr{^GET //?stop\?now HTTP/1.1\r\n},
@@ -134,20 +135,24 @@ sub access {
     isnt($status, 0, 'a user without a binding is refused');
     like($said, qr/Forbidden.*User "stranger"/, 'by its name');
 
-    $kube->kubectl('create', 'rolebinding', 'guests', '--clusterrole=view',
+    $kube->kubectl('create', 'role', 'guests', '--verb=list',
+                   '--resource=configmaps', '-n', $namespace);
+    $kube->kubectl('create', 'rolebinding', 'guests', '--role=guests',
                    '--group=guests', '-n', $namespace);
     until_true('the binding', sub {
         return ($kube->try([$stranger], @ask))[0] == 0;
     });
     pass('a binding of its group lets it in');
 
-    my $account = $kube->account($namespace, 'default');
+    $kube->kubectl('create', 'serviceaccount', 'probe', '-n', $namespace);
+
+    my $account = $kube->account($namespace, 'probe');
 
     like(($kube->try([$account], @ask))[1],
-         qr/User "system:serviceaccount:$namespace:default"/,
+         qr/User "system:serviceaccount:$namespace:probe"/,
          'a service account is known by its token');
 
-    my $folder = $kube->account_folder($namespace, 'default');
+    my $folder = $kube->account_folder($namespace, 'probe');
 
     is_deeply([sort map { s{.*/}{}r } glob("$folder/*")],
               ['ca.crt', 'namespace', 'token'],
@@ -179,6 +184,7 @@ sub admission {
 
     my $node = $kube->user('system:node:other', 'system:nodes');
 
+    # The node is there from deployment().
     like(($kube->try([$node], 'label', 'node', 'played-1', 'a=b'))[1],
          qr/forbidden/i, 'a node may not change another');
 }

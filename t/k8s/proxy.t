@@ -206,7 +206,7 @@ sub watch {
     my $before = $proxy->count()->{watches};
 
     my $child = open(my $out, '-|', curl_command(
-        "$maps?watch=1&timeoutSeconds=300&resourceVersion="
+        '-m', 120, "$maps?watch=1&timeoutSeconds=300&resourceVersion="
         . $list->{metadata}{resourceVersion})) or die "curl: $!\n";
     $pid{$out} = $child;
     until_true('a watch', sub { $proxy->count()->{watches} > $before });

@@ -76,6 +76,15 @@ sub start {
 
     $self->{version} = $version->{gitVersion};
     ($self->{minor}) = $version->{minor} =~ /^(\d+)/;
+
+    if (defined $ENV{TEST_KUBECONFIG} && !$self->is_own()) {
+        my ($status) = $self->try('auth', 'can-i', 'create', 'namespaces',
+                                  '--quiet');
+
+        die "the user of TEST_KUBECONFIG may not create namespaces\n"
+            if $status != 0;
+    }
+
     diag("Kubernetes $self->{version} of $self->{source}");
 
     return $self;
@@ -393,11 +402,12 @@ sub random_name {
 # Runs the test anew in a network of its own, where every address of
 # 10.77.0.0/16 is this machine's: what a test lets listen there stands for the
 # Pods of a played node.  (The API has no loopback addresses in endpoints.)
-# False when the kernel or a container forbids that.
+# False when the kernel or a container forbids that, or in a user's cluster.
 sub own_network {
     my @own = ('unshare', '--net');
 
     return 1 if $ENV{MCP_OWN_NETWORK};
+    return 0 if defined $ENV{TEST_KUBECONFIG} || defined $ENV{MCP_NODE};
 
     push @own, '--user', '--map-root-user' if $> != 0;
 

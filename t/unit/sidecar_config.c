@@ -67,6 +67,11 @@ static const kubeconfig_case_t  cases[] = {
       "current-context: a\ncontexts: [{name: a, context: {}}]\n",
       "k:2:31: found no \"cluster:\", expected the name of one\n"
       "k:2:31: found no \"user:\", expected the name of one\n" },
+    { "a namespace that is a path",
+      "current-context: a\ncontexts: [{name: a, context: {cluster: c, user: u,"
+      " namespace: a/b}}]\n" CLUSTER(SERVER) USER(TOKEN),
+      "k:2:64: found no name of a namespace, expected 1 to 63 of a-z, 0-9 and "
+      "\"-\"\n" },
     { "no cluster, no user", CONTEXT,
       "k:3:32: found no cluster with the name \"c\" in \"clusters:\", "
       "expected one\n"
