@@ -18,6 +18,7 @@
 #define CONTROLLER_TURN_MS     1000
 #define CONTROLLER_RESYNC_MS   300000
 #define CONTROLLER_DISCOVER_MS 5000
+#define CONTROLLER_BLIND_MS    20000
 
 
 static int controller_start(controller_t *controller);
@@ -27,6 +28,7 @@ static void controller_discovered(void *data,
 static int controller_watch(controller_t *controller);
 static int controller_loop(controller_t *controller);
 static void controller_synced(controller_t *controller);
+static bool controller_is_blind(const controller_t *controller);
 static void controller_turn(controller_t *controller);
 static void controller_wait(controller_t *controller, unsigned wait_ms);
 static void controller_end(controller_t *controller);
@@ -287,16 +289,39 @@ controller_loop(controller_t *controller)
             break;
         }
 
-        if (controller->options->once
-            && controller_work_is_stuck(controller))
-        {
-            return 1;
+        if (controller->options->once || controller->options->dry_run) {
+            if (controller_work_is_stuck(controller)
+                || controller_is_blind(controller))
+            {
+                return 1;
+            }
         }
     }
 
     controller_lease_end(controller);
 
     return controller_stop && controller->options->once ? 1 : 0;
+}
+
+
+/* Whether a kind has not been listed for too long to wait for it. */
+static bool
+controller_is_blind(const controller_t *controller)
+{
+    int                       i;
+    const controller_view_t  *view;
+
+    for (i = 0; i < KUBE_MANAGED_KINDS; i++) {
+        view = &controller->views[i];
+
+        if (view->failed_ms && controller_now(controller) - view->failed_ms
+                               >= CONTROLLER_BLIND_MS)
+        {
+            return true;
+        }
+    }
+
+    return false;
 }
 
 
@@ -335,7 +360,9 @@ controller_turn(controller_t *controller)
     controller_work_turn(controller);
     controller_status_turn(controller);
 
-    if (controller->is_done) {
+    if (controller->is_done
+        || controller_is_in_sync(controller) != controller->was_in_sync)
+    {
         return;
     }
 
@@ -459,6 +486,7 @@ controller_view_failed(void *data, const char *error)
     view = data;
     view->controller->metrics.kinds[view->kind].watch_restarts +=
                                                            error != NULL;
+    view->failed_ms = error ? controller_now(view->controller) : 0;
 
     log_line(error ? LOG_WARN : LOG_INFO,
              error ? "a kind cannot be watched" : "a kind is watched again",

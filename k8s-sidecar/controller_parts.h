@@ -56,10 +56,12 @@ typedef struct {
     int64_t             since;
 } controller_place_t;
 
+/* failed_ms: since when it cannot be watched; 0: it can. */
 typedef struct {
     controller_t  *controller;
     kube_kind_e    kind;
     kube_watch_t  *watch;
+    uint64_t       failed_ms;
 } controller_view_t;
 
 struct controller_s {

@@ -188,21 +188,34 @@ controller_plan_hand_out(controller_t *controller, const plan_t *plan)
 }
 
 
-/* Once for each number of them: the next look is in a few seconds. */
+/*
+ * Once for each number of them: the next look is in a few seconds.  The first
+ * is one that was to go, when there is such.
+ */
 static void
 controller_plan_kept(controller_t *controller, const plan_t *plan)
 {
     char                  count[24];
     size_t                i, kept;
-    const plan_action_t  *first;
+    const plan_action_t  *action, *first;
 
     kept = 0;
     first = NULL;
 
     for (i = 0; i < plan->count; i++) {
-        if (plan->actions[i].verb == PLAN_KEEP) {
-            first = first ? first : &plan->actions[i];
-            kept++;
+        action = &plan->actions[i];
+
+        if (action->verb != PLAN_KEEP) {
+            continue;
+        }
+
+        kept++;
+
+        if (first == NULL
+            || (plan->held && first->uid == NULL && first->delete_after == 0
+                && (action->uid || action->delete_after)))
+        {
+            first = action;
         }
     }
 

@@ -27,7 +27,8 @@ typedef struct {
 
 static observed_entry_t *observed_add(observed_t *observed, kube_kind_e kind,
     const char *namespace, const char *name);
-static bool observed_had(const observed_entry_t *entry, const char *version);
+static bool observed_had(const observed_entry_t *entry, const char *version,
+    unsigned last);
 static uint64_t observed_version(const char *version);
 static void observed_read(observed_t *observed, desired_t *desired,
     observed_entry_t *entry, const json_t *object);
@@ -69,7 +70,13 @@ observed_see(observed_t *observed, desired_t *desired, kube_kind_e kind,
 
     if (is_written) {
 
-        if (observed_had(entry, version)) {
+        /* The last one may be compared with other files than when it came. */
+
+        if (observed_had(entry, version, OBSERVED_VERSIONS)) {
+            if (observed_had(entry, version, 1)) {
+                observed_read(observed, desired, entry, object);
+            }
+
             return entry;
         }
 
@@ -133,13 +140,20 @@ observed_add(observed_t *observed, kube_kind_e kind, const char *namespace,
 }
 
 
+/* Whether it is one of the last versions that the watch had. */
 static bool
-observed_had(const observed_entry_t *entry, const char *version)
+observed_had(const observed_entry_t *entry, const char *version,
+    unsigned last)
 {
     unsigned  i;
+    uint64_t  hash;
 
-    for (i = 0; i < OBSERVED_VERSIONS && i < entry->nversions; i++) {
-        if (entry->versions[i] == observed_version(version)) {
+    hash = observed_version(version);
+
+    for (i = 1; i <= last && i <= entry->nversions; i++) {
+        if (entry->versions[(entry->nversions - i) % OBSERVED_VERSIONS]
+            == hash)
+        {
             return true;
         }
     }

@@ -92,11 +92,15 @@ plan_make(plan_build_t *build, const desired_entry_t *entry)
 
     verb = PLAN_APPLY;
 
-    if (seen && seen->delete_after) {
+    if (seen && seen->delete_after && seen->is_ours) {
         why = "its tenant is back";
         verb = PLAN_RECALL;
 
-    } else if (seen == NULL) {
+    } else if (seen == NULL
+               || (entry->kind == KUBE_NAMESPACE && !seen->is_ours))
+    {
+        /* Whose a Namespace is, is asked when it cannot be made. */
+
         why = "missing";
         verb = entry->kind == KUBE_NAMESPACE ? PLAN_CREATE : PLAN_APPLY;
 

@@ -308,6 +308,15 @@ test_foreign(void)
 
     start();
     object = copy(KUBE_NAMESPACE, "", "mcp-a");
+    (void) json_object_del(json_object_get(json_object_get(object,
+                                                           "metadata"),
+                                           "annotations"), OBJECTS_OWNER);
+    see(object, "2");
+    plan_is("create Namespace mcp-a\n",
+            "a namespace with the labels alone is asked whose it is");
+
+    start();
+    object = copy(KUBE_NAMESPACE, "", "mcp-a");
     (void) json_object_set_new(json_object_get(object, "metadata"),
                                "deletionTimestamp",
                                json_string("2026-01-01T00:00:00Z"));
@@ -357,6 +366,14 @@ test_own_news(void)
     set_version(object, "7");
     ok(observed_see(&observed, &desired, KUBE_DEPLOYMENT, object, false)
        != NULL, "nor is its news waited for");
+
+    /* An object that was seen when nobody asked for it. */
+
+    entry = observed_find(&observed, KUBE_DEPLOYMENT, "mcp-a", "search");
+    entry->matches = false;
+    plan_is("apply Deployment mcp-a/search\n", "it may be other");
+    entry = observed_see(&observed, &desired, KUBE_DEPLOYMENT, object, true);
+    ok(entry && entry->matches, "an answer with the version it had tells");
 
     /* A list begins after a write whose news never came. */
 
