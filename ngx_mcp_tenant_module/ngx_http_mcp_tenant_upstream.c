@@ -331,7 +331,10 @@ ngx_http_mcp_tenant_upstream_image(ngx_http_request_t *r,
     server = ngx_http_mcp_tenant_image_server(newest->image, peer->image,
                                               ctx->server);
 
-    if (newest == ctx->image || server == MCP_IMAGE_NONE) {
+    if (newest == ctx->image || server == MCP_IMAGE_NONE
+        || mcp_image_server(newest->image, server)->runtime
+           != MCP_RUNTIME_KUBERNETES)
+    {
         ngx_http_mcp_tenant_image_put(newest);
         return;
     }

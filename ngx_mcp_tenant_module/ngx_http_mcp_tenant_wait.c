@@ -215,7 +215,8 @@ static mcp_reason_e
 ngx_http_mcp_tenant_wait_judge(ngx_http_mcp_tenant_ctx_t *ctx,
     ngx_http_mcp_tenant_image_t *newest)
 {
-    uint32_t  n;
+    uint32_t                   n;
+    const mcp_image_server_t  *server;
 
     if (newest && newest->generation != ctx->wait_seen) {
 
@@ -228,7 +229,13 @@ ngx_http_mcp_tenant_wait_judge(ngx_http_mcp_tenant_ctx_t *ctx,
             return MCP_REASON_UNKNOWN_SERVER;
         }
 
-        switch (mcp_image_server(newest->image, n)->status) {
+        server = mcp_image_server(newest->image, n);
+
+        if (server->runtime != MCP_RUNTIME_KUBERNETES) {
+            return MCP_REASON_SERVER_NOT_READY;
+        }
+
+        switch (server->status) {
 
         case MCP_SERVER_READY:
             return MCP_REASON_OK;

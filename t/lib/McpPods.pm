@@ -20,7 +20,7 @@ use McpUpstream;
 our @EXPORT = qw(pod pods pod_of in_session file_text put_file settled
                  pods_http pods_catalog server_status);
 
-my $sequence = 0;
+our $sequence = 0;
 
 $ENV{TEST_NGINX_POD} = free_port();
 
