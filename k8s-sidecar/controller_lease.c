@@ -81,6 +81,7 @@ controller_lease_got(void *data, const kube_reply_t *reply)
 
     controller = data;
     controller->lease_call = NULL;
+    controller->metrics.kinds[KUBE_LEASE].errors += reply->error != NULL;
     now = controller_now(controller);
 
     if (reply->status == 200) {
@@ -129,6 +130,7 @@ controller_lease_taken(void *data, const kube_reply_t *reply)
 
     controller = data;
     controller->lease_call = NULL;
+    controller->metrics.kinds[KUBE_LEASE].errors += reply->error != NULL;
 
     if (reply->status == 200 || reply->status == 201) {
         lease_written(&controller->lease, reply->body,
@@ -183,6 +185,7 @@ controller_lease_send(controller_t *controller, const char *method,
 
     free(path);
     free(text);
+    controller->metrics.kinds[KUBE_LEASE].calls += call != NULL;
 
     return call;
 }

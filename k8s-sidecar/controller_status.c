@@ -124,6 +124,7 @@ controller_status_replied(void *data, const kube_reply_t *reply)
     controller->status_call = NULL;
 
     if (reply->error) {
+        controller->metrics.kinds[KUBE_CONFIG_MAP].errors++;
         free(controller->status_text);
         controller->status_text = NULL;
         controller->status_due_ms = controller_now(controller) + 30000;
@@ -218,6 +219,7 @@ controller_event_replied(void *data, const kube_reply_t *reply)
     controller = data;
 
     if (reply->error) {
+        controller->metrics.kinds[KUBE_EVENT].errors++;
         log_line(LOG_WARN, "an Event cannot be written", "namespace",
                  controller->lease_namespace, "error", reply->error, NULL);
     }
@@ -258,6 +260,7 @@ controller_status_send(controller_t *controller, kube_kind_e kind,
 
     free(path);
     free(text);
+    controller->metrics.kinds[kind].calls += call != NULL;
 
     return call;
 }
