@@ -165,6 +165,7 @@ test_answers(void)
     drain_ms = 0;
     is_answered("GET", "/drain/mcp-team-a/search", "200 OK", "ok\n");
     is_str(asked_for, "mcp-team-a search", "names that are some are");
+    is_answered("GET", "//drain/mcp-team-a/search", "200 OK", "ok\n");
 
     httpd_free(httpd);
 }
