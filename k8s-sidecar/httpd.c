@@ -350,6 +350,12 @@ httpd_request(void *data, struct MHD_Connection *connection, const char *url,
                                                      : "it ends itself\n");
     }
 
+    /* kubelet before 1.26 puts one before the path of a preStop hook */
+
+    while (url[0] == '/' && url[1] == '/') {
+        url++;
+    }
+
     if (strcmp(url, "/healthz") == 0) {
         return httpd_probe(httpd, connection, httpd->options.is_healthy);
     }

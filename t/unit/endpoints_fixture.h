@@ -189,6 +189,22 @@ empty_of(uint64_t random)
 }
 
 
+/* data: why the first server of team-a failed */
+__attribute__((unused))
+static void
+say(void *data, const mcp_tenant_t *tenant, size_t index, size_t ready,
+    endpoints_server_t *server)
+{
+    (void) ready;
+
+    if (strcmp(tenant->id.data, "team-a") == 0 && index == 0) {
+        server->state = ENDPOINTS_FAILED;
+        (void) snprintf(server->reason, sizeof(server->reason), "%s",
+                        (const char *) data);
+    }
+}
+
+
 __attribute__((unused))
 static endpoints_t *
 empty(void)

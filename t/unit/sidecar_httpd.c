@@ -165,6 +165,7 @@ test_answers(void)
     drain_ms = 0;
     is_answered("GET", "/drain/mcp-team-a/search", "200 OK", "ok\n");
     is_str(asked_for, "mcp-team-a search", "names that are some are");
+    is_answered("GET", "//drain/mcp-team-a/search", "200 OK", "ok\n");
 
     httpd_free(httpd);
 }
@@ -211,8 +212,8 @@ test_requests(void)
 
     static const char *const  broken[] = {
         "\r\n\r\n\r\n", "GET\r\n\r\n", "GET /healthz HTTP/9.9\r\n\r\n",
-        "\x16\x03\x01", "GET /healthz HTTP/1.1\r\nHost: x\r\n"
-        "Content-Length: -1\r\n\r\n"
+        "\x16\x03\x01",
+        "GET /healthz HTTP/1.1\r\nContent-Length: -1\r\n\r\n"
     };
 
     start();
