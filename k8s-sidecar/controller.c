@@ -74,6 +74,9 @@ controller_run(const controller_options_t *options)
 
     if (controller_start(&controller) == MCP_OK) {
         rc = controller_loop(&controller);
+
+    } else if (controller_stop && !options->once) {
+        rc = 0;
     }
 
     controller_end(&controller);

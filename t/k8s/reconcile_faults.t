@@ -40,7 +40,7 @@ done_testing();
 sub killed {
     my $count = 0;
 
-    for my $after (map { $is_full ? $_ : 4 * $_ - 3 } 1 .. 1000) {
+    for my $after (map { $is_full ? $_ : 3 * $_ - 2 } 1 .. 1000) {
         my $end = killed_after($after);
 
         last if !$end;
