@@ -210,6 +210,9 @@ controller_place_send(controller_place_t *place,
     case PLAN_RECALL:
         return controller_send_announce(place, task);
 
+    case PLAN_WAIT:
+        return "the namespace is being deleted, and made anew after that";
+
     default:
         return controller_send_desired(place, task);
     }

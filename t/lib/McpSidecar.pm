@@ -349,6 +349,9 @@ sub differences {
             next;
         }
 
+        push @different, "$name is being deleted"
+            if $there->{$name}{metadata}{deletionTimestamp};
+
         push @different, map { "$name$_" }
                              compare('', $rendered->{$name}, $there->{$name});
     }
