@@ -14,9 +14,9 @@
 /*
  * create: a Namespace that must not be there.  apply: server-side apply.
  * announce: say on a Namespace when it will be deleted; recall: that it will
- * not.  wait: for the end of a Namespace that is asked for anew.  keep: it would
- * be deleted with prune, or is held back, for the reason of why; nothing is
- * done.
+ * not.  wait: for the end of a Namespace that is asked for anew.  keep: it
+ * would be deleted with prune, or is held back, for the reason of why; nothing
+ * is done.
  */
 typedef enum {
     PLAN_CREATE,
