@@ -128,6 +128,10 @@ controller_start(controller_t *controller)
         return MCP_ERROR;
     }
 
+    if (controller->options->with_lease && !controller->options->dry_run) {
+        kube_http_guard(controller->http, controller_lease_guard, controller);
+    }
+
     (void) gethostname(host, sizeof(host));
     host[sizeof(host) - 1] = '\0';
     (void) snprintf(identity, sizeof(identity), "%s_%08x", host,

@@ -683,6 +683,26 @@ controller_work_stop(controller_t *controller)
 
 
 void
+controller_work_cancel(controller_t *controller)
+{
+    size_t               i;
+    controller_place_t  *place;
+
+    controller_work_stop(controller);
+
+    for (i = 0; i < controller->nplaces; i++) {
+        place = controller->places[i];
+
+        if (place->call) {
+            kube_http_cancel(controller->http, place->call);
+            place->call = NULL;
+            controller->ncalls--;
+        }
+    }
+}
+
+
+void
 controller_work_free(controller_t *controller)
 {
     size_t               i;

@@ -70,6 +70,8 @@ struct kube_http_s {
     char                    *host_header;
     struct curl_slist       *connect_to;
     kube_call_t             *calls;
+    void                   (*guard)(void *data);
+    void                    *guard_data;
     unsigned                 active;
     bool                     called_back;
     char                     why[KUBE_HTTP_WHY_LEN];
@@ -594,6 +596,14 @@ kube_http_cancel(kube_http_t *http, kube_call_t *call)
 }
 
 
+void
+kube_http_guard(kube_http_t *http, void (*guard)(void *data), void *data)
+{
+    http->guard = guard;
+    http->guard_data = data;
+}
+
+
 unsigned
 kube_http_active(const kube_http_t *http)
 {
@@ -634,6 +644,10 @@ kube_http_go(kube_http_t *http)
     CURLMsg      *message;
     CURLcode      code;
     kube_call_t  *call;
+
+    if (http->guard) {
+        http->guard(http->guard_data);
+    }
 
     if (kube_http_mark(http) != MCP_OK
         || curl_multi_perform(http->multi, &running) != CURLM_OK

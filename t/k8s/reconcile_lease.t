@@ -47,6 +47,7 @@ is($proxies[1]->count()->{writes}, 0, 'the second one writes nothing');
 
 stopped();
 killed();
+unsent();
 given_away();
 
 done_testing();
@@ -104,6 +105,49 @@ sub killed {
     is_deeply([in_step($kube, $file, dropped => ['mcp-b'],
                        render => ['--gateway-namespace', 'gate'])], [],
               'another takes over from one that was killed');
+}
+
+
+# A write that had no connection yet when the leader was stopped.
+sub unsent {
+    my $other = McpSidecar->start($proxies[1]{kubeconfig}, $file, @options);
+
+    $proxies[1]->reset();
+    until_true('a look at the lease', sub {
+        return ($proxies[1]->count()->{by}{'GET leases'} // 0) > 1;
+    });
+
+    # New connections wait for a proxy that is stopped.
+    $proxies[0]->reset();
+    $proxies[0]->fault(kind => 'refuse');
+    $proxies[0]->heal();
+    kill('STOP', $proxies[0]{pid});
+
+    my $changes = $first->said('the files changed');
+
+    write_files($dir, tenant('a', 3), tenant('c', 2));
+    $first->says_more($changes + 1, 'the files changed');
+
+    # Only to meet the write on its way; the test passes without, too.
+    sleep 1;
+    $first->signal('STOP');
+    $other->says($leads);
+    is_deeply([in_step($kube, $file, dropped => ['mcp-b'],
+                       render => ['--gateway-namespace', 'gate'])], [],
+              'another does what the leader could not');
+
+    $first->signal('CONT');
+    kill('CONT', $proxies[0]{pid});
+    $first->says('this sidecar no longer leads');
+    until_true('two looks at the lease', sub {
+        return ($proxies[0]->count()->{by}{'GET leases'} // 0) >= 2;
+    });
+    is_deeply([grep { /^(?:PATCH|POST|DELETE) (?!leases)/ }
+                    keys %{$proxies[0]->count()->{by}}], [],
+              'what had not been sent is not sent any more');
+
+    is($other->stop(), 0, 'SIGTERM ends it');
+    $first->says_more(3, $leads);
 }
 
 
