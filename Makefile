@@ -54,7 +54,8 @@ help:
 	@echo 'make test                install what tests need, run everything'
 	@echo 'make test-k8s            those with a real Kubernetes, which the first'
 	@echo '                         run builds (8 minutes), or with your own:'
-	@echo '                         KUBEBUILDER_ASSETS=DIR, TEST_KUBECONFIG=FILE'
+	@echo '                         KUBEBUILDER_ASSETS=DIR, TEST_KUBECONFIG=FILE;'
+	@echo '                         SCALE=full for 100 servers and 50 edits'
 	@echo 'make test-k8s-node       with a real node, too (as root)'
 	@echo 'make conformance         the official suites, direct and through'
 	@echo 'make bodies              mutated bodies, read as Node reads them:'
@@ -240,6 +241,7 @@ bench:
 	@t/setup/packages bench
 	@$(MAKE) --no-print-directory -j$(JOBS) all $(OBJ)/t/bench/core
 	@perl t/bench/bench.pl $(ARMS)
+	@perl t/bench/sidecar.pl
 
 asan:
 	@$(MAKE) --no-print-directory check OBJ=$(B)/asan \

@@ -75,6 +75,9 @@ controller_run(const controller_options_t *options)
 
     if (controller_start(&controller) == MCP_OK) {
         rc = controller_loop(&controller);
+
+    } else if (controller_stop && !options->once) {
+        rc = 0;
     }
 
     controller_end(&controller);
@@ -124,6 +127,10 @@ controller_start(controller_t *controller)
     if (controller->http == NULL) {
         fprintf(stderr, "mcp-tenant reconcile: there is no memory\n");
         return MCP_ERROR;
+    }
+
+    if (controller->options->with_lease && !controller->options->dry_run) {
+        kube_http_guard(controller->http, controller_lease_guard, controller);
     }
 
     (void) gethostname(host, sizeof(host));

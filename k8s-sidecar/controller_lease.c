@@ -191,6 +191,13 @@ controller_lease_send(controller_t *controller, const char *method,
 }
 
 
+void
+controller_lease_guard(void *controller)
+{
+    controller_lease_changed(controller);
+}
+
+
 static void
 controller_lease_changed(controller_t *controller)
 {
@@ -212,7 +219,8 @@ controller_lease_changed(controller_t *controller)
         return;
     }
 
-    controller_work_stop(controller);
+    controller_work_cancel(controller);
+    controller_status_cancel(controller);
     log_line(LOG_WARN, "this sidecar no longer leads", "lease",
              controller->lease_name, "holder", controller->lease.seen_holder,
              NULL);

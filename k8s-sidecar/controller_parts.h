@@ -150,10 +150,14 @@ bool controller_work_is_stuck(const controller_t *controller);
 
 /* Drops what was to be done; what is under way may have been done. */
 void controller_work_stop(controller_t *controller);
+
+/* The same with what is under way, as far as it was not sent. */
+void controller_work_cancel(controller_t *controller);
 void controller_work_free(controller_t *controller);
 
 /* controller_status.c: what people and "mcp-tenant status" see. */
 void controller_status_turn(controller_t *controller);
+void controller_status_cancel(controller_t *controller);
 void controller_status_free(controller_t *controller);
 
 /* controller_pods.c: endpoints.json, when it is asked for. */
@@ -166,6 +170,9 @@ int controller_http_init(controller_t *controller);
 
 /* controller_lease.c */
 void controller_lease_turn(controller_t *controller);
+
+/* For kube_http_guard(): nothing is sent when the lease was lost. */
+void controller_lease_guard(void *controller);
 bool controller_is_leader(controller_t *controller);
 
 /* Gives the lease away, for at most a second. */

@@ -69,6 +69,19 @@ controller_status_turn(controller_t *controller)
 
 
 void
+controller_status_cancel(controller_t *controller)
+{
+    if (controller->status_call) {
+        kube_http_cancel(controller->http, controller->status_call);
+        controller->status_call = NULL;
+
+        free(controller->status_text);
+        controller->status_text = NULL;
+    }
+}
+
+
+void
 controller_status_free(controller_t *controller)
 {
     free(controller->status_text);

@@ -210,6 +210,9 @@ controller_place_send(controller_place_t *place,
     case PLAN_RECALL:
         return controller_send_announce(place, task);
 
+    case PLAN_WAIT:
+        return "the namespace is being deleted, and made anew after that";
+
     default:
         return controller_send_desired(place, task);
     }
@@ -679,6 +682,26 @@ controller_work_stop(controller_t *controller)
 
     for (i = 0; i < controller->nplaces; i++) {
         controller_place_clear(controller->places[i]);
+    }
+}
+
+
+void
+controller_work_cancel(controller_t *controller)
+{
+    size_t               i;
+    controller_place_t  *place;
+
+    controller_work_stop(controller);
+
+    for (i = 0; i < controller->nplaces; i++) {
+        place = controller->places[i];
+
+        if (place->call) {
+            kube_http_cancel(controller->http, place->call);
+            place->call = NULL;
+            controller->ncalls--;
+        }
     }
 }
 

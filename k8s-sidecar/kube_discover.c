@@ -13,6 +13,9 @@
 
 #define KUBE_DISCOVER_TIMEOUT_MS  30000
 
+/* One failure of many calls would be a failure of all. */
+#define KUBE_DISCOVER_TRIES  4
+
 #define KUBE_DISCOVER_VERSIONS                                                \
     (sizeof(((kube_kind_t *) NULL)->api_versions) / sizeof(char *))
 #define KUBE_DISCOVER_CALLS_MAX  (KUBE_KINDS * KUBE_DISCOVER_VERSIONS)
@@ -22,6 +25,7 @@ typedef struct {
     kube_discover_t  *discover;
     const char       *api_version;
     kube_call_t      *call;
+    unsigned          tries;
 } kube_discover_call_t;
 
 
@@ -39,6 +43,7 @@ struct kube_discover_s {
 
 static bool kube_discover_send(kube_discover_t *discover,
     const char *api_version);
+static bool kube_discover_try(kube_discover_call_t *one);
 static void kube_discover_reply(void *data, const kube_reply_t *reply);
 static bool kube_discover_has(const json_t *resources, const char *plural);
 
@@ -78,9 +83,7 @@ kube_discover_new(kube_http_t *http, kube_discover_done_pt done, void *data)
 static bool
 kube_discover_send(kube_discover_t *discover, const char *api_version)
 {
-    char                   path[128];
     size_t                 i;
-    kube_http_request_t    request;
     kube_discover_call_t  *one;
 
     for (i = 0; i < discover->ncalls; i++) {
@@ -89,27 +92,44 @@ kube_discover_send(kube_discover_t *discover, const char *api_version)
         }
     }
 
+    one = &discover->calls[discover->ncalls];
+    one->discover = discover;
+    one->api_version = api_version;
+
+    if (!kube_discover_try(one)) {
+        return false;
+    }
+
+    discover->ncalls++;
+
+    return true;
+}
+
+
+static bool
+kube_discover_try(kube_discover_call_t *one)
+{
+    char                 path[128];
+    kube_http_request_t  request;
+
     (void) snprintf(path, sizeof(path), "%s%s",
-                    strchr(api_version, '/') ? "/apis/" : "/api/",
-                    api_version);
+                    strchr(one->api_version, '/') ? "/apis/" : "/api/",
+                    one->api_version);
 
     memset(&request, 0, sizeof(kube_http_request_t));
     request.method = "GET";
     request.path = path;
     request.timeout_ms = KUBE_DISCOVER_TIMEOUT_MS;
 
-    one = &discover->calls[discover->ncalls];
-    one->discover = discover;
-    one->api_version = api_version;
-    one->call = kube_http_send(discover->http, &request, NULL,
+    one->call = kube_http_send(one->discover->http, &request, NULL,
                                kube_discover_reply, one);
 
     if (one->call == NULL) {
         return false;
     }
 
-    discover->ncalls++;
-    discover->waiting++;
+    one->tries++;
+    one->discover->waiting++;
 
     return true;
 }
@@ -153,6 +173,12 @@ kube_discover_reply(void *data, const kube_reply_t *reply)
                || (reply->error == NULL
                    && kube_discover_take(&discover->versions,
                                          one->api_version, reply->body)));
+
+    if (!is_good && (reply->status == 0 || reply->status >= 500)
+        && one->tries < KUBE_DISCOVER_TRIES && kube_discover_try(one))
+    {
+        return;
+    }
 
     if (!is_good && discover->error[0] == '\0') {
         (void) snprintf(discover->error, KUBE_DISCOVER_ERROR_LEN,

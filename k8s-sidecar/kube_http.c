@@ -288,6 +288,14 @@ kube_http_cancel(kube_http_t *http, kube_call_t *call)
 }
 
 
+void
+kube_http_guard(kube_http_t *http, void (*guard)(void *data), void *data)
+{
+    http->guard = guard;
+    http->guard_data = data;
+}
+
+
 unsigned
 kube_http_active(const kube_http_t *http)
 {
@@ -328,6 +336,10 @@ kube_http_go(kube_http_t *http)
     CURLMsg      *message;
     CURLcode      code;
     kube_call_t  *call;
+
+    if (http->guard) {
+        http->guard(http->guard_data);
+    }
 
     if (kube_http_mark(http) != MCP_OK
         || curl_multi_perform(http->multi, &running) != CURLM_OK

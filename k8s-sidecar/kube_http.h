@@ -73,6 +73,13 @@ typedef bool (*kube_http_piece_pt)(void *data, const char *piece, size_t len);
  */
 kube_http_t *kube_http_new(const kube_config_t *config);
 
+/*
+ * guard is called each time before bytes may be sent, however long the process
+ * was stopped before; it may cancel.
+ */
+void kube_http_guard(kube_http_t *http, void (*guard)(void *data),
+    void *data);
+
 /* Ends all calls without calling back; accepts NULL.  Not from a callback. */
 void kube_http_free(kube_http_t *http);
 

@@ -50,6 +50,8 @@ struct kube_http_s {
     char                    *host_header;
     struct curl_slist       *connect_to;
     kube_call_t             *calls;
+    void                   (*guard)(void *data);
+    void                    *guard_data;
     unsigned                 active;
     bool                     called_back;
     char                     why[KUBE_HTTP_WHY_LEN];

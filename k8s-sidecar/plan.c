@@ -86,13 +86,17 @@ plan_make(plan_build_t *build, const desired_entry_t *entry)
 
     /* Nothing can be made in a namespace that ends: wait for its end. */
 
-    if (home && home->is_deleting) {
+    if (home && home->is_deleting && entry->kind != KUBE_NAMESPACE) {
         return;
     }
 
     verb = PLAN_APPLY;
 
-    if (seen && seen->delete_after && seen->is_ours) {
+    if (home && home->is_deleting) {
+        why = "it is being deleted";
+        verb = PLAN_WAIT;
+
+    } else if (seen && seen->delete_after && seen->is_ours) {
         why = "its tenant is back";
         verb = PLAN_RECALL;
 
@@ -318,7 +322,7 @@ const char *
 plan_verb(plan_verb_e verb)
 {
     static const char *const  words[] = {
-        "create", "apply", "delete", "announce", "recall", "keep"
+        "create", "apply", "delete", "announce", "recall", "wait", "keep"
     };
 
     return words[verb];

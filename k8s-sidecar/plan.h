@@ -13,9 +13,10 @@
 
 /*
  * create: a Namespace that must not be there.  apply: server-side apply.
- * announce: say on a Namespace when it will be deleted; recall: that it
- * will not.  keep: it would be
- * deleted with prune, or is held back, for the reason of why; nothing is done.
+ * announce: say on a Namespace when it will be deleted; recall: that it will
+ * not.  wait: for the end of a Namespace that is asked for anew.  keep: it
+ * would be deleted with prune, or is held back, for the reason of why; nothing
+ * is done.
  */
 typedef enum {
     PLAN_CREATE,
@@ -23,6 +24,7 @@ typedef enum {
     PLAN_DELETE,
     PLAN_ANNOUNCE,
     PLAN_RECALL,
+    PLAN_WAIT,
     PLAN_KEEP
 } plan_verb_e;
 

@@ -40,7 +40,7 @@ done_testing();
 sub killed {
     my $count = 0;
 
-    for my $after (map { $is_full ? $_ : 4 * $_ - 3 } 1 .. 1000) {
+    for my $after (map { $is_full ? $_ : 3 * $_ - 2 } 1 .. 1000) {
         my $end = killed_after($after);
 
         last if !$end;
@@ -140,6 +140,16 @@ sub watches {
     repaired('after a compaction while it was away');
     scaled('and goes on then');
     is_deeply(uids(), $uids, 'nothing was deleted and made anew');
+
+    # What a write answers is news, too.
+    $proxy->fault(kind => 'stall', watch => \1);
+    write_files($dir, tenant('k', 3), tenant('f', 1), tenant('l', 1));
+    is_deeply([in_step($kube, $file)], [],
+              'it follows the files while watches stall');
+    write_files($dir, tenant('k', 1), tenant('f', 1), tenant('l', 1));
+    is_deeply([in_step($kube, $file)], [], 'also when something is to go');
+    is_deeply(uids(), $uids, 'which is nothing else');
+    $proxy->heal();
     is($sidecar->stop(), 0, 'SIGTERM ends it');
 }
 

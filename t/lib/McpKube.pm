@@ -343,7 +343,7 @@ sub node {
 sub proxy {
     my ($self) = @_;
     my $pki = "$self->{dir}/pki";
-    my $log = "$self->{dir}/log/proxy";
+    my $log = "$self->{dir}/log/proxy" . ($self->{proxies}++ || "");
     my $server = slurp("$self->{dir}/server");
     my $proxy = $self->program("$here/../interop/node", "$here/proxy.mjs",
                                $server, "$pki/ca.crt", "$pki/server.crt",
@@ -546,9 +546,10 @@ sub kubeconfig_of {
 
     $text =~ s/\Qserver: "\E[^"]*"/server: "$self->{server}"/
         or die "$file names no server\n";
-    McpKube::spill("$file.proxy", $text);
+    $file .= ".proxy-$self->{port}";
+    McpKube::spill($file, $text);
 
-    return "$file.proxy";
+    return $file;
 }
 
 

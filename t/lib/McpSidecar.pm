@@ -261,8 +261,8 @@ sub rendered {
     my ($kube, $file, @options) = @_;
     my $dir = tempdir(CLEANUP => 1);
 
-    open(my $in, '-|', $program, 'render', @options, $file)
-        or die "render: $!\n";
+    open(my $in, '-|', 'sh', '-c', 'exec "$@" 2> "$0"', "$dir/warnings",
+         $program, 'render', @options, $file) or die "render: $!\n";
     my $text = do { local $/; <$in> } // '';
 
     close($in) or die "render failed\n";
@@ -348,6 +348,9 @@ sub differences {
             push @different, "$name is missing";
             next;
         }
+
+        push @different, "$name is being deleted"
+            if $there->{$name}{metadata}{deletionTimestamp};
 
         push @different, map { "$name$_" }
                              compare('', $rendered->{$name}, $there->{$name});

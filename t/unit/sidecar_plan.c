@@ -322,7 +322,8 @@ test_foreign(void)
                                json_string("2026-01-01T00:00:00Z"));
     see(object, "2");
     observed_forget(&observed, KUBE_SERVICE, "mcp-a", "search");
-    plan_is("", "nothing is made in a namespace that ends");
+    plan_is("wait Namespace mcp-a\n",
+            "nothing is made in a namespace that ends");
 }
 
 
