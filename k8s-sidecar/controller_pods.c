@@ -105,7 +105,8 @@ controller_pods_turn(controller_t *controller)
                      controller->options->endpoints, "error", error, NULL);
         }
 
-        return wait;
+        return wait < CONTROLLER_PODS_RETRY_MS ? wait
+                                               : CONTROLLER_PODS_RETRY_MS;
     }
 
     controller->pods_error[0] = '\0';
