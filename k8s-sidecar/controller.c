@@ -270,7 +270,8 @@ controller_watch(controller_t *controller)
         }
     }
 
-    return controller_pods_init(controller, selector);
+    return controller_pods_init(controller, selector) == MCP_OK
+           ? controller_drain_init(controller) : MCP_ERROR;
 }
 
 
@@ -361,6 +362,9 @@ controller_turn(controller_t *controller)
     wanted = controller_pods_turn(controller);
     wait = wanted < wait ? wanted : wait;
 
+    wanted = controller_drain_turn(controller);
+    wait = wanted < wait ? wanted : wait;
+
     controller_files_turn(controller);
     controller_lease_turn(controller);
     controller_plan_turn(controller);
@@ -383,7 +387,7 @@ static void
 controller_wait(controller_t *controller, unsigned wait_ms)
 {
     unsigned       wanted;
-    struct pollfd  fds[2];
+    struct pollfd  fds[3];
 
     fds[0].fd = controller->files ? mcp_watch_fd(controller->files) : -1;
     fds[0].events = POLLIN;
@@ -393,12 +397,20 @@ controller_wait(controller_t *controller, unsigned wait_ms)
     fds[1].events = POLLIN;
     fds[1].revents = 0;
 
+    fds[2].fd = -1;
+    fds[2].events = 0;
+    fds[2].revents = 0;
+
+    if (controller->nginx) {
+        gateway_poll(controller->nginx, &fds[2]);
+    }
+
     if (controller->httpd) {
         wanted = httpd_turn(controller->httpd);
         wait_ms = wanted < wait_ms ? wanted : wait_ms;
     }
 
-    (void) kube_http_turn(controller->http, fds, 2, wait_ms);
+    (void) kube_http_turn(controller->http, fds, 3, wait_ms);
 }
 
 
@@ -410,6 +422,7 @@ controller_end(controller_t *controller)
     httpd_free(controller->httpd);
     controller_work_free(controller);
     controller_status_free(controller);
+    controller_drain_free(controller);
     controller_pods_free(controller);
 
     for (i = 0; i < KUBE_MANAGED_KINDS; i++) {

@@ -13,6 +13,7 @@
 /*
  * once: end when the cluster is as it should be.  dry_run: print the plan and
  * end.  listen: ADDRESS:PORT of /healthz, /readyz and /metrics, or NULL.
+ * nginx: http://ADDRESS:PORT of /status of the NGINX beside it, or NULL.
  * endpoints: the file that tells NGINX where pods are, or NULL.  adopt:
  * namespaces that may be taken over.  with_lease: write only as its holder.
  */
@@ -23,6 +24,7 @@ typedef struct {
     const char            *context;
     const char            *endpoints;
     const char            *listen;
+    const char            *nginx;
     objects_options_t      objects;
     bool                   once;
     bool                   dry_run;

@@ -38,6 +38,10 @@ controller_http_init(controller_t *controller)
     options.metrics = controller_http_metrics;
     options.data = controller;
 
+    if (controller->options->nginx && controller->options->endpoints) {
+        options.drain = controller_drain_may_end;
+    }
+
     controller->httpd = controller_http_open(controller, &options, error);
 
     if (controller->httpd == NULL) {

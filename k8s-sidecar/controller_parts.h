@@ -8,7 +8,9 @@
 
 #include "controller.h"
 #include "desired.h"
+#include "drain.h"
 #include "endpoints.h"
+#include "gateway.h"
 #include "httpd.h"
 #include "kube_http.h"
 #include "kube_watch.h"
@@ -64,6 +66,14 @@ typedef struct {
     uint64_t       failed_ms;
 } controller_view_t;
 
+/* What another gateway said; is_own: the ConfigMap is ours. */
+typedef struct {
+    char             *name;
+    bool              is_own;
+    bool              is_listed;
+    drain_gateway_t   said;
+} controller_gateway_t;
+
 struct controller_s {
     const controller_options_t  *options;
     kube_config_t               *kube;
@@ -79,6 +89,17 @@ struct controller_s {
     uint64_t                     sync_ms;
     endpoints_t                 *pods;
     kube_watch_t                *pod_watches[CONTROLLER_POD_WATCHES];
+    gateway_t                   *nginx;
+    kube_watch_t                *gateways_watch;
+    controller_gateway_t        *gateways;
+    size_t                       ngateways;
+    size_t                       nleaving;
+    drain_gateway_t              own;
+    kube_call_t                 *drain_call;
+    uint64_t                     drain_due_ms;
+    char                         drain_error[CONTROLLER_ERROR_LEN];
+    char                         pod_name[254];
+    char                         pod_uid[64];
     uint64_t                     pods_version;
     uint64_t                     pods_due_ms;
     uint64_t                     pods_config;
@@ -110,6 +131,8 @@ struct controller_s {
     bool                         was_leader;
     bool                         was_in_sync;
     bool                         said_in_sync;
+    bool                         own_said;
+    bool                         own_unpublished;
     bool                         files_failed;
     bool                         is_asked;
     bool                         is_discovered;
@@ -159,6 +182,19 @@ void controller_work_free(controller_t *controller);
 void controller_status_turn(controller_t *controller);
 void controller_status_cancel(controller_t *controller);
 void controller_status_free(controller_t *controller);
+
+/* Writes in the namespace of the gateway; takes over body. */
+kube_call_t *controller_status_send(controller_t *controller,
+    kube_kind_e kind, const char *method, const char *name,
+    const char *query, const char *type, json_t *body,
+    kube_http_reply_pt reply);
+
+/* controller_drain.c: which pods may end, with --nginx. */
+int controller_drain_init(controller_t *controller);
+unsigned controller_drain_turn(controller_t *controller);
+bool controller_drain_may_end(void *controller, const char *namespace,
+    const char *server, uint64_t waited_ms);
+void controller_drain_free(controller_t *controller);
 
 /* controller_pods.c: endpoints.json, when it is asked for. */
 int controller_pods_init(controller_t *controller, const char *selector);

@@ -26,10 +26,6 @@ static void controller_event(controller_t *controller,
 static json_t *controller_event_object(controller_t *controller,
     const controller_place_t *place);
 static void controller_event_replied(void *data, const kube_reply_t *reply);
-static kube_call_t *controller_status_send(controller_t *controller,
-    kube_kind_e kind, const char *method, const char *name,
-    const char *query, const char *type, json_t *body,
-    kube_http_reply_pt reply);
 
 
 void
@@ -239,8 +235,7 @@ controller_event_replied(void *data, const kube_reply_t *reply)
 }
 
 
-/* Takes over body. */
-static kube_call_t *
+kube_call_t *
 controller_status_send(controller_t *controller, kube_kind_e kind,
     const char *method, const char *name, const char *query,
     const char *type, json_t *body, kube_http_reply_pt reply)

@@ -27,7 +27,8 @@ enum {
     RECONCILE_ADOPT,
     RECONCILE_NO_LEASE,
     RECONCILE_ENDPOINTS,
-    RECONCILE_LISTEN
+    RECONCILE_LISTEN,
+    RECONCILE_NGINX
 };
 
 
@@ -99,6 +100,7 @@ reconcile_arguments(controller_options_t *options, config_load_t *load,
         { "adopt", required_argument, NULL, RECONCILE_ADOPT },
         { "endpoints", required_argument, NULL, RECONCILE_ENDPOINTS },
         { "listen", required_argument, NULL, RECONCILE_LISTEN },
+        { "nginx", required_argument, NULL, RECONCILE_NGINX },
         { "no-lease", no_argument, NULL, RECONCILE_NO_LEASE },
         { "help", no_argument, NULL, 'h' },
         { NULL, 0, NULL, 0 }
@@ -129,6 +131,12 @@ reconcile_arguments(controller_options_t *options, config_load_t *load,
         fprintf(stderr, "mcp-tenant reconcile: %s\n\n",
                 optind == argc ? "which file?" : "one file only");
         reconcile_usage(stderr);
+        return RECONCILE_USAGE;
+    }
+
+    if (options->nginx && options->endpoints == NULL) {
+        fprintf(stderr, "mcp-tenant reconcile: found --nginx alone, expected "
+                "it with --endpoints, the file that NGINX reads\n");
         return RECONCILE_USAGE;
     }
 
@@ -182,6 +190,10 @@ reconcile_option(controller_options_t *options, int option,
 
     case RECONCILE_LISTEN:
         options->listen = value;
+        break;
+
+    case RECONCILE_NGINX:
+        options->nginx = value;
         break;
 
     case RECONCILE_NO_LEASE:
@@ -245,6 +257,11 @@ reconcile_usage(FILE *out)
             "(mcp_tenant_endpoints)\n"
             "  --listen ADDRESS:PORT  where /healthz, /readyz and /metrics "
             "are\n"
+            "  --nginx http://ADDRESS:PORT\n"
+            "                         of the NGINX beside it, which says on "
+            "/status which pods\n"
+            "                         it still needs; then /drain answers "
+            "kubelet\n"
             "  --no-lease             write without a Lease: only one such "
             "may run\n"
             OBJECTS_OPTIONS_HELP

@@ -17,7 +17,7 @@ use POSIX ();
 use Test::More;
 
 use lib "$FindBin::Bin/../lib";
-use McpBase qw(free_port);
+use McpBase qw(free_port now);
 use McpKube qw(own_network until_true);
 use McpSidecar qw(mcp_server tenant write_files);
 
@@ -30,7 +30,8 @@ my $kube = McpKube->start();
 plan(skip_all => 'no controllers') if !$kube->has_controllers();
 
 my $dir = tempdir(CLEANUP => 1);
-my ($port, $status_port, $pod_port) = map { free_port() } 1 .. 3;
+my ($port, $status_port, $pod_port, $sidecar_port)
+    = map { free_port() } 1 .. 4;
 my $http = HTTP::Tiny->new(timeout => 20);
 my $endpoints = "$dir/run/endpoints.json";
 my (@children, $test);
@@ -54,6 +55,7 @@ routed();
 not_ready();
 more();
 rolled();
+drained();
 outage();
 dropped();
 
@@ -136,6 +138,51 @@ sub rolled {
 }
 
 
+# A pod that still has a request is not ended before its answer.
+sub drained {
+    my $answer = hold();
+    my ($held) = until_true('a request that a pod holds', sub {
+        return glob("$dir/held-*");
+    });
+    my ($address) = $held =~ /held-(.*)/;
+    my ($pod) = grep { ($_->{status}{podIP} // '') eq $address } pods();
+    my $name = $pod->{metadata}{name};
+
+    $kube->kubectl('delete', 'pod', $name, '-n', 'mcp-team-a',
+                   '--wait=false');
+    enforced($address, 0);
+    ok(!asked(50)->{$address}, 'a pod that ends gets no new request');
+
+    my $until = now() + 6;
+
+    until_true('time for a pod to go', sub { now() > $until });
+    unlike($node->said(), qr/gone mcp-team-a\/\Q$name\E/,
+           'but stays while it has one');
+
+    McpKube::spill("$dir/release", '');
+    is(join('', <$answer>), $address, 'which is answered');
+    until_true('the end of the pod', sub {
+        return $node->said(0.1) =~ /gone mcp-team-a\/\Q$name\E/;
+    });
+    pass('and then it goes');
+}
+
+
+# A request in another process, which the pod answers when it may; where its
+# answer can be read.
+sub hold {
+    my $pid = open(my $answer, '-|') // die "fork: $!\n";
+
+    if (!$pid) {
+        print ask('hold');
+        close STDOUT;
+        POSIX::_exit(0);
+    }
+
+    return $answer;
+}
+
+
 # What is away does not take requests with it.
 sub outage {
     $kube->cluster('kill', 'apiserver');
@@ -188,7 +235,10 @@ sub write_catalog {
 sub start_sidecar {
     return McpSidecar->start($kube->kubeconfig(), "$dir/tenants.yaml",
                              '--no-lease', '--prune', '--prune-max-share',
-                             '100', '--endpoints', $endpoints);
+                             '100', '--endpoints', $endpoints,
+                             '--listen', "127.0.0.1:$sidecar_port",
+                             '--drain', "127.0.0.1:$sidecar_port",
+                             '--nginx', "http://127.0.0.1:$status_port");
 }
 
 
@@ -236,6 +286,7 @@ sub asked {
 
 # The address of the pod that answered, or the status.
 sub ask {
+    my ($method) = @_;
     my $answer = $http->post(
         "http://127.0.0.1:$port/tenant/team-a/servers/search/mcp", {
             headers => {
@@ -243,7 +294,8 @@ sub ask {
                 'Content-Type' => 'application/json',
                 'Accept' => 'application/json, text/event-stream',
             },
-            content => '{"jsonrpc":"2.0","id":1,"method":"ping"}',
+            content => '{"jsonrpc":"2.0","id":1,"method":"'
+                       . ($method // 'ping') . '"}',
         });
 
     return $answer->{status} if $answer->{status} != 200;
@@ -284,6 +336,12 @@ sub serve {
         read($client, my $body, $length);
 
         my $address = $client->sockhost();
+
+        if ($body =~ /"hold"/) {
+            McpKube::spill("$dir/held-$address", '');
+            until_true('the release', sub { -e "$dir/release" });
+        }
+
         my $answer = qq({"jsonrpc":"2.0","id":1,"result":)
                      . qq({"address":"$address"}});
 
