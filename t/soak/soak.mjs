@@ -54,10 +54,10 @@ class Report {
         }
 
         for (const line of String(got).split('\n').slice(0, 10)) {
-            console.log(`# got: ${line}`);
+            console.error(`# got: ${line}`);
         }
 
-        console.log(`# expected: ${expected}`);
+        console.error(`# expected: ${expected}`);
 
         return false;
     }

@@ -202,4 +202,5 @@ export async function writers(t) {
 
 
 /* What a reader may meet whose volume is removed. */
-const VANISHED = /cannot be opened|was replaced while|is refused; what was/;
+const VANISHED = new RegExp('cannot be opened|was replaced while'
+    + '|changed while they were read|is refused; what was');
