@@ -15,6 +15,10 @@
 #define OBJECTS_ACCOUNT     "mcp-server"
 #define OBJECTS_SURGE_PODS  1
 
+/* Also what is left of a variable that was not replaced is no host. */
+#define OBJECTS_HOST_CHARACTERS                                              \
+    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.:-[]"
+
 #define OBJECTS_SECURITY_VERSION  "v1.33"
 
 
@@ -72,6 +76,7 @@ objects_option(objects_options_t *options, const char *command, int option,
         len = colon ? (size_t) (colon - value) : 0;
 
         if (len == 0 || len >= sizeof(options->drain_host) || *end != '\0'
+            || strspn(value, OBJECTS_HOST_CHARACTERS) < len
             || port < 1 || port > 65535)
         {
             fprintf(stderr, "mcp-tenant %s: found \"%s\" as --drain, expected "

@@ -235,6 +235,13 @@ test('names of ports, volumes and variables lead somewhere', () => {
         .map(({ configMap }) => configMap.name);
 
     assert.deepEqual(used.sort(), generated.sort());
+
+    const drain = find('Service', 'mcp-gateway-drain');
+    const variable = drain.metadata.name.toUpperCase().replace(/-/g, '_')
+                     + '_SERVICE_HOST';
+
+    assert.ok(containers.sidecar.args.includes(
+        `--drain=$(${variable}):${drain.spec.ports[0].port}`));
 });
 
 
