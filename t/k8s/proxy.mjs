@@ -24,8 +24,8 @@
  *   refuse   refuse connections, close those that are open
  * and works on requests for which all that is given is true: "method", "path"
  * (a regular expression, with the query), "watch" (true, false), "continues"
- * (true: has a continue token), on "percent" (100) of them, evenly, and
- * at most "times".  Stall, half and gone work on watches that are open, too.
+ * (true: has a continue token), "write" (true: changes something), after the
+ * first "after" of them, on "percent" (100), evenly, and at most "times".  Stall, half and gone work on watches that are open, too.
  */
 
 import { createWriteStream, readFileSync } from 'node:fs';
@@ -139,7 +139,7 @@ async function addFault(order) {
                         + `expected one of ${kinds.join(', ')}`);
     }
 
-    const fault = { percent: 100, times: Infinity, ...order, met: 0,
+    const fault = { percent: 100, times: Infinity, after: 0, ...order, met: 0,
                     number: ++number };
 
     if (order.path !== undefined) {
@@ -174,13 +174,19 @@ function matches(fault, request) {
         && (fault.path === undefined || fault.path.test(request.path))
         && (fault.watch === undefined || fault.watch === request.watch)
         && (fault.continues === undefined
-            || fault.continues === request.continues);
+            || fault.continues === request.continues)
+        && (fault.write === undefined || fault.write === request.write);
 }
 
 
 /* Whether a fault is for this request, which it then counts. */
 function strikes(fault, request) {
     if (fault.times <= 0 || !matches(fault, request)) {
+        return false;
+    }
+
+    if (fault.after > 0) {
+        fault.after--;
         return false;
     }
 
@@ -214,6 +220,7 @@ function handle(incoming, response) {
         path: incoming.url,
         watch: /^(1|true)$/.test(url.searchParams.get('watch') ?? ''),
         continues: url.searchParams.has('continue'),
+        write: !['GET', 'HEAD'].includes(incoming.method),
         incoming,
         response,
     };
@@ -264,7 +271,7 @@ function count(request, path) {
 
     counts.by[name] = (counts.by[name] ?? 0) + 1;
 
-    if (!['GET', 'HEAD'].includes(request.method)) {
+    if (request.write) {
         counts.writes++;
     }
 }
