@@ -25,7 +25,8 @@
  * and works on requests for which all that is given is true: "method", "path"
  * (a regular expression, with the query), "watch" (true, false), "continues"
  * (true: has a continue token), "write" (true: changes something), after the
- * first "after" of them, on "percent" (100), evenly, and at most "times".  Stall, half and gone work on watches that are open, too.
+ * first "after" of them, on "percent" (100), evenly, and at most "times".
+ * Stall, half and gone work on watches that are open, too.
  */
 
 import { createWriteStream, readFileSync } from 'node:fs';
