@@ -54,8 +54,9 @@ typedef struct {
 
 /*
  * Says the state of a server, of which ready pods are in the file.  server
- * holds what is known without asking: running with pods, else stopped when it
- * is on demand or its tenant is disabled, else starting.
+ * holds what is known without asking: running with pods, failed when none of
+ * its pods can run, else stopped when it is on demand or its tenant is
+ * disabled, else starting.
  */
 typedef void (*endpoints_state_pt)(void *data, const mcp_tenant_t *tenant,
     size_t index, size_t ready, endpoints_server_t *server);

@@ -10,7 +10,8 @@
 #include "mcp_file.h"
 
 
-#define ENDPOINTS_UID_LEN  64
+#define ENDPOINTS_UID_LEN      64
+#define ENDPOINTS_TROUBLE_LEN  32
 
 
 /* family: AF_INET, AF_INET6; unused bytes are 0 */
@@ -37,7 +38,8 @@ typedef struct {
 /*
  * is_ready: may get new requests; is_terminating: and runs.  One that is
  * neither has no say about its addresses.  sequence, port: of the first file
- * that had it as draining; is_listed: the text made last has it so.
+ * that had it as draining; is_listed: the text made last has it so.  trouble:
+ * why it cannot run ("ImagePullBackOff"), or "".
  */
 typedef struct {
     char                 *name;
@@ -53,6 +55,7 @@ typedef struct {
     uint16_t              port;
     uint16_t              listed_port;
     uint64_t              sequence;
+    char                  trouble[ENDPOINTS_TROUBLE_LEN];
 } endpoints_pod_t;
 
 typedef struct {

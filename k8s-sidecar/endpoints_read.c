@@ -25,6 +25,7 @@ static bool endpoints_copy_id(json_t *object, const char *name,
 static bool endpoints_is_own_network(json_t *object);
 static bool endpoints_is_ready(json_t *status);
 static bool endpoints_is_running(json_t *status);
+static void endpoints_pod_trouble(json_t *status, endpoints_pod_t *pod);
 static void endpoints_pod_ips(json_t *status, endpoints_pod_t *pod);
 static bool endpoints_ip_read(json_t *text, endpoints_ip_t *ret_ip);
 
@@ -208,6 +209,10 @@ endpoints_pod_read(json_t *object, endpoints_pod_t *ret_pod,
                             && endpoints_is_ready(status);
     }
 
+    if (!json_is_string(json_object_get(metadata, "deletionTimestamp"))) {
+        endpoints_pod_trouble(status, ret_pod);
+    }
+
     ret_pod->name = mcp_alloc(strlen(name) + 1);
 
     if (ret_pod->name == NULL) {
@@ -297,6 +302,39 @@ endpoints_is_running(json_t *status)
     }
 
     return false;
+}
+
+
+/* What kubelet says of a container that it tries to start, again and again. */
+static void
+endpoints_pod_trouble(json_t *status, endpoints_pod_t *pod)
+{
+    size_t       i, k;
+    json_t      *container, *waiting;
+    const char  *reason;
+
+    static const char *const  troubles[] = {
+        "CrashLoopBackOff", "CreateContainerConfigError",
+        "CreateContainerError", "ErrImageNeverPull", "ErrImagePull",
+        "ImageInspectError", "ImagePullBackOff", "InvalidImageName",
+        "RunContainerError"
+    };
+
+    json_array_foreach(json_object_get(status, "containerStatuses"), i,
+                       container)
+    {
+        waiting = json_object_get(json_object_get(container, "state"),
+                                  "waiting");
+        reason = json_string_value(json_object_get(waiting, "reason"));
+
+        for (k = 0; reason && k < sizeof(troubles) / sizeof(troubles[0]); k++)
+        {
+            if (strcmp(reason, troubles[k]) == 0) {
+                (void) snprintf(pod->trouble, sizeof(pod->trouble), "%s",
+                                reason);
+            }
+        }
+    }
 }
 
 

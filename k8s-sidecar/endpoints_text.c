@@ -22,7 +22,10 @@ typedef struct {
     endpoints_pod_t       *pod;
 } endpoints_claim_t;
 
-/* found: of the slices of a server; active, draining: of its pods */
+/*
+ * found: of the slices of a server; active, draining: of its pods; trouble:
+ * what all its pods have, or NULL
+ */
 typedef struct {
     endpoints_claim_t     *claims;
     size_t                 nclaims;
@@ -32,6 +35,7 @@ typedef struct {
     size_t                 nactive;
     endpoints_claim_t     *draining;
     size_t                 ndraining;
+    const char            *trouble;
 } endpoints_build_t;
 
 
@@ -55,8 +59,9 @@ static bool endpoints_is_own(const endpoints_build_t *build,
     const endpoints_pod_t *pod, const endpoints_ip_t *ip);
 static json_t *endpoints_list(const endpoints_claim_t *claims, size_t count,
     uint16_t port);
-static void endpoints_state_known(const mcp_tenant_t *tenant,
-    const mcp_server_t *server, size_t ready, endpoints_server_t *ret_state);
+static void endpoints_state_known(const endpoints_build_t *build,
+    const mcp_tenant_t *tenant, const mcp_server_t *server,
+    endpoints_server_t *ret_state);
 static void endpoints_reason_clean(endpoints_server_t *server);
 static size_t endpoints_unique(endpoints_claim_t *claims, size_t count);
 static int endpoints_claim_compare(const void *one, const void *two);
@@ -260,13 +265,14 @@ endpoints_server(endpoints_build_t *build,
 
     build->nactive = 0;
     build->ndraining = 0;
+    build->trouble = NULL;
 
     if (namespace) {
         endpoints_find_addresses(build, namespace, server->id.data);
         endpoints_find_pods(build, namespace, tenant, server);
     }
 
-    endpoints_state_known(tenant, server, build->nactive, &known);
+    endpoints_state_known(build, tenant, server, &known);
 
     if (state) {
         state(data, tenant, index, build->nactive, &known);
@@ -324,8 +330,11 @@ endpoints_find_pods(endpoints_build_t *build,
     const endpoints_namespace_t *namespace, const mcp_tenant_t *tenant,
     const mcp_server_t *server)
 {
+    bool              is_well;
     size_t            i, k;
     endpoints_pod_t  *pod;
+
+    is_well = false;
 
     for (i = 0; i < namespace->npods; i++) {
         pod = &namespace->pods[i];
@@ -334,6 +343,13 @@ endpoints_find_pods(endpoints_build_t *build,
             || strcmp(pod->server, server->id.data) != 0)
         {
             continue;
+        }
+
+        if (pod->trouble[0]) {
+            build->trouble = pod->trouble;
+
+        } else {
+            is_well |= !pod->is_terminating;
         }
 
         pod->is_listed = pod->is_terminating;
@@ -347,6 +363,10 @@ endpoints_find_pods(endpoints_build_t *build,
                 pod->is_listed = false;
             }
         }
+    }
+
+    if (is_well) {
+        build->trouble = NULL;
     }
 
     build->nactive = endpoints_unique(build->active, build->nactive);
@@ -480,13 +500,19 @@ endpoints_list(const endpoints_claim_t *claims, size_t count, uint16_t port)
 
 
 static void
-endpoints_state_known(const mcp_tenant_t *tenant, const mcp_server_t *server,
-    size_t ready, endpoints_server_t *ret_state)
+endpoints_state_known(const endpoints_build_t *build,
+    const mcp_tenant_t *tenant, const mcp_server_t *server,
+    endpoints_server_t *ret_state)
 {
     memset(ret_state, 0, sizeof(endpoints_server_t));
 
-    if (ready) {
+    if (build->nactive) {
         ret_state->state = ENDPOINTS_RUNNING;
+
+    } else if (build->trouble) {
+        ret_state->state = ENDPOINTS_FAILED;
+        (void) snprintf(ret_state->reason, sizeof(ret_state->reason), "%s",
+                        build->trouble);
 
     } else if (!tenant->enabled || objects_server_is_on_demand(server)) {
         ret_state->state = ENDPOINTS_STOPPED;

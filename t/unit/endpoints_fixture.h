@@ -20,6 +20,7 @@
 #define STOPPED      0x10       /* no container runs */
 #define UNKNOWN      0x20       /* ready is null */
 #define FORGED       0x40       /* a slice of somebody's own */
+#define TROUBLED     0x80       /* CrashLoopBackOff */
 
 
 static mcp_kubernetes_t  runtime = { .replicas = 1 };
@@ -81,7 +82,16 @@ pod(const char *namespace, const char *name, const char *tenant,
                      "podIPs", list, "conditions", "type", "Ready",
                      "status", flags & READY ? "True" : "False",
                      "containerStatuses", "state",
-                     flags & STOPPED ? "terminated" : "running");
+                     flags & STOPPED ? "terminated"
+                     : flags & TROUBLED ? "waiting" : "running");
+
+    if (flags & TROUBLED) {
+        (void) json_object_set_new(
+            json_object_get(json_object_get(json_array_get(json_object_get(
+                json_object_get(json, "status"), "containerStatuses"), 0),
+                "state"), "waiting"),
+            "reason", json_string("CrashLoopBackOff"));
+    }
 
     if (flags & TERMINATING) {
         (void) json_object_set_new(json_object_get(json, "metadata"),

@@ -385,6 +385,28 @@ test_states(void)
     free(text);
     tenants[0].enabled = true;
 
+    put_pod(e, pod("mcp-team-a", "p", "team-a", "search", "", TROUBLED));
+    text = endpoints_text(e, &config, NULL, NULL, 1);
+    ok(text && strstr(text, "\"search\":{\"state\":\"failed\",\"reason\":"
+                      "\"CrashLoopBackOff\","),
+       "one whose pods cannot run has failed");
+    free(text);
+
+    put_pod(e, pod("mcp-team-a", "q", "team-a", "search", "10.0.0.1", 0));
+    text = endpoints_text(e, &config, NULL, NULL, 1);
+    ok(text && strstr(text, "\"search\":{\"state\":\"starting\",\"end"),
+       "not while another pod may become ready");
+    free(text);
+
+    put_pod(e, pod("mcp-team-a", "p", "team-a", "search", "",
+                   TROUBLED | TERMINATING));
+    put_pod(e, pod("mcp-team-a", "q", "team-a", "docs", "", TROUBLED));
+    text = endpoints_text(e, &config, NULL, NULL, 1);
+    ok(text && strstr(text, "\"search\":{\"state\":\"starting\",\"end")
+       && strstr(text, "\"docs\":{\"state\":\"failed\""),
+       "nor for a pod that goes, or is another server's");
+    free(text);
+
     endpoints_free(e);
 }
 
