@@ -271,7 +271,7 @@ controller_watch(controller_t *controller)
     }
 
     return controller_pods_init(controller, selector) == MCP_OK
-           ? controller_drain_init(controller) : MCP_ERROR;
+           ? controller_gateways_init(controller) : MCP_ERROR;
 }
 
 
@@ -359,14 +359,18 @@ controller_turn(controller_t *controller)
         wait = wanted < wait ? wanted : wait;
     }
 
-    wanted = controller_pods_turn(controller);
-    wait = wanted < wait ? wanted : wait;
-
-    wanted = controller_drain_turn(controller);
+    wanted = controller_gateways_turn(controller);
     wait = wanted < wait ? wanted : wait;
 
     controller_files_turn(controller);
     controller_lease_turn(controller);
+
+    wanted = controller_demand_decide(controller);
+    wait = wanted < wait ? wanted : wait;
+
+    wanted = controller_pods_turn(controller);
+    wait = wanted < wait ? wanted : wait;
+
     controller_plan_turn(controller);
     controller_work_turn(controller);
     controller_status_turn(controller);
@@ -387,7 +391,7 @@ static void
 controller_wait(controller_t *controller, unsigned wait_ms)
 {
     unsigned       wanted;
-    struct pollfd  fds[3];
+    struct pollfd  fds[4];
 
     fds[0].fd = controller->files ? mcp_watch_fd(controller->files) : -1;
     fds[0].events = POLLIN;
@@ -397,12 +401,17 @@ controller_wait(controller_t *controller, unsigned wait_ms)
     fds[1].events = POLLIN;
     fds[1].revents = 0;
 
+    memset(&fds[2], 0, 2 * sizeof(struct pollfd));
+
     fds[2].fd = -1;
-    fds[2].events = 0;
-    fds[2].revents = 0;
+    fds[3].fd = -1;
 
     if (controller->nginx) {
         gateway_poll(controller->nginx, &fds[2]);
+    }
+
+    if (controller->nginx_demand) {
+        gateway_poll(controller->nginx_demand, &fds[3]);
     }
 
     if (controller->httpd) {
@@ -410,7 +419,7 @@ controller_wait(controller_t *controller, unsigned wait_ms)
         wait_ms = wanted < wait_ms ? wanted : wait_ms;
     }
 
-    (void) kube_http_turn(controller->http, fds, 3, wait_ms);
+    (void) kube_http_turn(controller->http, fds, 4, wait_ms);
 }
 
 
@@ -422,7 +431,7 @@ controller_end(controller_t *controller)
     httpd_free(controller->httpd);
     controller_work_free(controller);
     controller_status_free(controller);
-    controller_drain_free(controller);
+    controller_gateways_free(controller);
     controller_pods_free(controller);
 
     for (i = 0; i < KUBE_MANAGED_KINDS; i++) {
@@ -463,6 +472,10 @@ controller_view_object(void *data, json_t *object)
     if (entry && entry->is_changed) {
         view->controller->is_dirty = true;
     }
+
+    /* its replicas may be others */
+
+    view->controller->demand_dirty |= view->kind == KUBE_DEPLOYMENT;
 }
 
 
@@ -482,6 +495,7 @@ controller_view_gone(void *data, json_t *object)
         observed_forget(&view->controller->observed, view->kind,
                         namespace ? namespace : "", name);
         view->controller->is_dirty = true;
+        view->controller->demand_dirty |= view->kind == KUBE_DEPLOYMENT;
     }
 }
 
@@ -495,6 +509,7 @@ controller_view_whole(void *data)
 
     observed_list_end(&view->controller->observed, view->kind);
     view->controller->is_dirty = true;
+    view->controller->demand_dirty |= view->kind == KUBE_DEPLOYMENT;
 }
 
 

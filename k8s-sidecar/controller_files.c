@@ -91,10 +91,17 @@ controller_files_turn(controller_t *controller)
 static void
 controller_files_take(controller_t *controller, mcp_config_t *config)
 {
-    desired_t  desired;
+    desired_t       desired;
+    demand_flags_t  running;
 
-    if (desired_init(&desired, config, NULL, &controller->objects) != MCP_OK) {
+    running = controller_demand_take(controller, config);
+
+    if (running == NULL
+        || desired_init(&desired, config, running, &controller->objects)
+           != MCP_OK)
+    {
         log_line(LOG_ERROR, "there is no memory for the files", NULL);
+        free(running);
         mcp_config_free(config);
         return;
     }
@@ -103,9 +110,17 @@ controller_files_take(controller_t *controller, mcp_config_t *config)
     desired_clear(&controller->desired);
     mcp_config_free(controller->config);
 
+    free(controller->running);
+    free(controller->active);
+    free(controller->demand_times);
+
     controller->desired = desired;
     controller->config = config;
-    controller->config_number++;
+    controller->running = running;
+    controller->active = NULL;
+    controller->demand_times = NULL;
+    controller->pods_wanted++;
+    controller->demand_dirty = true;
     controller->is_dirty = true;
 
     controller_files_watch(controller);

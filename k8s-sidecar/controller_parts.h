@@ -7,6 +7,7 @@
 
 
 #include "controller.h"
+#include "demand.h"
 #include "desired.h"
 #include "drain.h"
 #include "endpoints.h"
@@ -71,9 +72,16 @@ typedef struct {
     char             *name;
     bool              is_own;
     bool              is_listed;
-    drain_gateway_t   said;
+    drain_gateway_t   drained;
+    demand_gateway_t  demand;
 } controller_gateway_t;
 
+/*
+ * own_...: what the NGINX beside this sidecar needs, and whether others were
+ * told.  running: which servers on demand are to run; active: which have pods,
+ * or are to, NULL at first.  pods_wanted: counts what endpoints.json is to
+ * follow, beside the pods; pods_said: as it was written.
+ */
 struct controller_s {
     const controller_options_t  *options;
     kube_config_t               *kube;
@@ -94,16 +102,28 @@ struct controller_s {
     controller_gateway_t        *gateways;
     size_t                       ngateways;
     size_t                       nleaving;
-    drain_gateway_t              own;
-    kube_call_t                 *drain_call;
+    drain_gateway_t              own_drained;
+    demand_gateway_t             own_demand;
+    kube_call_t                 *own_call;
+    uint64_t                     own_due_ms;
+    char                         own_error[CONTROLLER_ERROR_LEN];
     uint64_t                     drain_due_ms;
     char                         drain_error[CONTROLLER_ERROR_LEN];
+    gateway_t                   *nginx_demand;
+    demand_memory_t              demand_memory;
+    demand_answer_t              demand_answer;
+    demand_flags_t               running;
+    demand_flags_t               active;
+    demand_times_t               demand_times;
+    uint64_t                     demand_again_ms;
+    uint64_t                     demand_due_ms;
+    char                         demand_error[CONTROLLER_ERROR_LEN];
     char                         pod_name[254];
     char                         pod_uid[64];
     uint64_t                     pods_version;
     uint64_t                     pods_due_ms;
-    uint64_t                     pods_config;
-    uint64_t                     config_number;
+    uint64_t                     pods_said;
+    uint64_t                     pods_wanted;
     char                         pods_error[ENDPOINTS_ERROR_LEN];
     desired_t                    desired;
     observed_t                   observed;
@@ -131,8 +151,11 @@ struct controller_s {
     bool                         was_leader;
     bool                         was_in_sync;
     bool                         said_in_sync;
-    bool                         own_said;
+    bool                         own_drained_said;
+    bool                         own_demand_said;
     bool                         own_unpublished;
+    bool                         demand_dirty;
+    bool                         demand_decides;
     bool                         files_failed;
     bool                         is_asked;
     bool                         is_discovered;
@@ -188,6 +211,30 @@ kube_call_t *controller_status_send(controller_t *controller,
     kube_kind_e kind, const char *method, const char *name,
     const char *query, const char *type, json_t *body,
     kube_http_reply_pt reply);
+
+/* controller_gateways.c: what this gateway and others need, with --nginx. */
+int controller_gateways_init(controller_t *controller);
+unsigned controller_gateways_turn(controller_t *controller);
+
+/* Whether all others have been listed. */
+bool controller_gateways_are_known(const controller_t *controller);
+void controller_gateways_free(controller_t *controller);
+
+/* controller_demand.c: which servers on demand run, with --nginx. */
+int controller_demand_init(controller_t *controller);
+unsigned controller_demand_turn(controller_t *controller);
+
+/* Which of these files run as the cluster is; NULL without memory. */
+demand_flags_t controller_demand_take(controller_t *controller,
+    const mcp_config_t *config);
+
+/* Milliseconds until it wants to be called again; UINT_MAX for never. */
+unsigned controller_demand_decide(controller_t *controller);
+
+/* An endpoints_state_pt. */
+void controller_demand_state(void *controller, const mcp_tenant_t *tenant,
+    size_t index, size_t ready, endpoints_server_t *server);
+void controller_demand_free(controller_t *controller);
 
 /* controller_drain.c: which pods may end, with --nginx. */
 int controller_drain_init(controller_t *controller);

@@ -86,13 +86,14 @@ controller_pods_turn(controller_t *controller)
     if (!endpoints_is_whole(controller->pods)
         || now < controller->pods_due_ms
         || (version == controller->pods_version
-            && controller->pods_config == controller->config_number))
+            && controller->pods_said == controller->pods_wanted))
     {
         return wait;
     }
 
     if (endpoints_write(controller->pods, controller->options->endpoints,
-                        controller->config, NULL, NULL, error)
+                        controller->config, controller_demand_state,
+                        controller, error)
         != MCP_OK)
     {
         controller->pods_due_ms = now + CONTROLLER_PODS_RETRY_MS;
@@ -111,7 +112,7 @@ controller_pods_turn(controller_t *controller)
 
     controller->pods_error[0] = '\0';
     controller->pods_version = version;
-    controller->pods_config = controller->config_number;
+    controller->pods_said = controller->pods_wanted;
 
     return wait;
 }

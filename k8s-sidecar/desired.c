@@ -113,6 +113,31 @@ desired_clear(desired_t *desired)
 }
 
 
+int
+desired_update(desired_t *desired, uint32_t tenant)
+{
+    size_t            i;
+    desired_entry_t  *entry;
+
+    desired->is_built = desired->is_built && desired->built_tenant != tenant;
+
+    if (desired_build(desired, tenant) != MCP_OK) {
+        return MCP_ERROR;
+    }
+
+    for (i = 0; i < desired->count; i++) {
+        entry = &desired->entries[i];
+
+        if (entry->tenant == tenant) {
+            memcpy(entry->hash, desired->built.elts[entry->n].hash,
+                   sizeof(entry->hash));
+        }
+    }
+
+    return MCP_OK;
+}
+
+
 const desired_entry_t *
 desired_find(const desired_t *desired, kube_kind_e kind,
     const char *namespace, const char *name)

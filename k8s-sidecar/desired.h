@@ -43,6 +43,12 @@ int desired_init(desired_t *desired, const mcp_config_t *config,
     bool **running, const objects_options_t *options);
 void desired_clear(desired_t *desired);
 
+/*
+ * After a change of which servers of a tenant run: those objects are the same,
+ * what they say is not.  MCP_ERROR without memory.
+ */
+int desired_update(desired_t *desired, uint32_t tenant);
+
 /* NULL: nobody asks for it. */
 const desired_entry_t *desired_find(const desired_t *desired,
     kube_kind_e kind, const char *namespace, const char *name);

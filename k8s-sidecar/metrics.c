@@ -70,7 +70,13 @@ static const metrics_row_t  metrics_rows[] = {
       offsetof(metrics_t, drains) },
     { "drains_timed_out_total", "counter",
       "Those given before all gateways agreed.",
-      offsetof(metrics_t, drains_timed_out) }
+      offsetof(metrics_t, drains_timed_out) },
+    { "on_demand_starts_total", "counter",
+      "Servers on demand that were started.",
+      offsetof(metrics_t, starts) },
+    { "on_demand_stops_total", "counter",
+      "Servers on demand that nobody used any more.",
+      offsetof(metrics_t, stops) }
 };
 
 

@@ -33,7 +33,8 @@ typedef struct {
  * syncs: in milliseconds, see metrics_sync(); buckets: each without those below
  * it, the last one is what is longer than all bounds.  last_full_sync: Unix
  * seconds, 0 for never.  drains: of pods that may end, and of those among them
- * that had to end before all gateways agreed.
+ * that had to end before all gateways agreed.  starts, stops: of servers on
+ * demand.
  */
 typedef struct {
     metrics_kind_t              kinds[KUBE_KINDS];
@@ -49,6 +50,9 @@ typedef struct {
 
     uint64_t                    drains;
     uint64_t                    drains_timed_out;
+
+    uint64_t                    starts;
+    uint64_t                    stops;
 
     bool                        is_leader;
     const metrics_condition_t  *conditions;
