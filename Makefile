@@ -242,6 +242,7 @@ bench:
 	@$(MAKE) --no-print-directory -j$(JOBS) all $(OBJ)/t/bench/core
 	@perl t/bench/bench.pl $(ARMS)
 	@perl t/bench/sidecar.pl
+	@perl t/bench/pods.pl
 
 asan:
 	@$(MAKE) --no-print-directory check OBJ=$(B)/asan \
