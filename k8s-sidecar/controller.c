@@ -259,6 +259,7 @@ controller_watch(controller_t *controller)
         options.resync_ms = CONTROLLER_RESYNC_MS;
         options.handler = &controller_view_handler;
         options.data = &controller->views[i];
+        options.calls = &controller->metrics.kinds[i].calls;
 
         controller->views[i].watch = kube_watch_new(controller->http,
                                                     &controller->versions,

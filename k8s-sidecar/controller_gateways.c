@@ -78,6 +78,7 @@ controller_gateways_init(controller_t *controller)
     options.resync_ms = CONTROLLER_GATEWAYS_RESYNC_MS;
     options.handler = &controller_gateways_handler;
     options.data = controller;
+    options.calls = &controller->metrics.kinds[KUBE_CONFIG_MAP].calls;
 
     controller->gateways_watch = kube_watch_new(controller->http,
                                                 &controller->versions,

@@ -47,6 +47,7 @@ controller_pods_init(controller_t *controller, const char *selector)
         options.handler = i == 0 ? &endpoints_slice_handler
                                  : &endpoints_pod_handler;
         options.data = controller->pods;
+        options.calls = &controller->metrics.kinds[kinds[i]].calls;
 
         controller->pod_watches[i] = kube_watch_new(controller->http,
                                                     &controller->versions,

@@ -16,9 +16,9 @@
 #define KUBE_WATCH_LIMIT              "limit=500"
 #define KUBE_WATCH_LIST_MS            120000
 #define KUBE_WATCH_LIST_IDLE_MS       30000
-#define KUBE_WATCH_MIN_SECONDS        300
-#define KUBE_WATCH_MORE_SECONDS       300
-#define KUBE_WATCH_IDLE_SECONDS       30
+#define KUBE_WATCH_MIN_SECONDS        60
+#define KUBE_WATCH_MORE_SECONDS       60
+#define KUBE_WATCH_IDLE_SECONDS       20
 
 #define KUBE_WATCH_LINE_MAX_BYTES     (8u * 1024 * 1024)
 
@@ -197,6 +197,10 @@ kube_watch_send(kube_watch_t *watch)
                                  is_list ? kube_watch_page : kube_watch_end,
                                  watch);
     free(path);
+
+    if (watch->call && watch->options.calls) {
+        (*watch->options.calls)++;
+    }
 
     if (watch->call == NULL) {
         kube_watch_failed(watch, is_list ? &watch->list_failures

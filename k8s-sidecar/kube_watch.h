@@ -4,8 +4,9 @@
  *
  * An opaque resourceVersion, bookmarks, 410 in an answer or in an ERROR event
  * (list anew), Retry-After of at most 5 minutes, timeouts that are drawn
- * between 5 and 10 minutes, an idle timeout that is longer, a backoff of 1 to
- * 60 s with full jitter, lines of at most 8 MiB.  A watch that breaks goes on
+ * between 1 and 2 minutes, an idle timeout that is 20 s longer, so that a
+ * connection which is open and carries nothing is noticed by then, a backoff of
+ * 1 to 60 s with full jitter, lines of at most 8 MiB.  A watch that breaks goes on
  * from the last resourceVersion; one that is refused, or gets 3 wrong answers
  * in a row, begins with a list; and there is a new list every resync_ms, give
  * or take a tenth, even when nothing is wrong.
@@ -47,6 +48,7 @@ typedef struct {
     const char                  *namespace;         /* NULL: all */
     const char                  *label_selector;    /* NULL: none */
     unsigned                     resync_ms;         /* 0: never */
+    uint64_t                    *calls;     /* counts requests, or NULL */
     const kube_watch_handler_t  *handler;
     void                        *data;
 } kube_watch_options_t;

@@ -39,10 +39,10 @@ static const uint64_t  metrics_bounds_ms[METRICS_SYNC_BUCKETS] = {
 
 static const metrics_row_t  metrics_kind_rows[] = {
     { "api_calls_total", "counter",
-      "Requests to the API server that ended.",
+      "Requests to the API server, lists and watches too.",
       offsetof(metrics_kind_t, calls) },
     { "api_errors_total", "counter",
-      "Requests to the API server that ended without success.",
+      "Those that were to change something, and did not.",
       offsetof(metrics_kind_t, errors) },
     { "watch_restarts_total", "counter",
       "Watches that ended and were begun anew.",

@@ -15,7 +15,10 @@
 #define METRICS_SYNC_BUCKETS  8
 
 
-/* calls: answered or not; errors: those of them without a 2xx */
+/*
+ * calls: answered or not, lists and watches too; errors: of changes, without a
+ * 2xx.
+ */
 typedef struct {
     uint64_t                    calls;
     uint64_t                    errors;

@@ -44,6 +44,7 @@ static struct {
 static char          said[SAID_MAX];
 static uint64_t      now_ms;
 static uint64_t      random_number;
+static uint64_t      counted;
 static kube_watch_t  *watch;
 
 
@@ -248,7 +249,9 @@ start(unsigned resync_ms)
     options.label_selector = "a=b";
     options.resync_ms = resync_ms;
     options.handler = &handler;
+    options.calls = &counted;
 
+    counted = 0;
     now_ms = 1000000;
     random_number = 0;
     said[0] = '\0';
@@ -360,17 +363,18 @@ pages(void)
     ok(!kube_watch_is_current(watch), "half a list is not current");
     is_int((long long) kube_watch_listed_ms(watch), 0, "nor is it listed");
 
-    random_number = 300;
+    random_number = 60;
     answer(200, page("8", "", item("c")), NULL, 0);
     is_said("object c;whole;", "the last page");
     ok(kube_watch_is_current(watch), "a whole list is current");
     is_int((long long) kube_watch_listed_ms(watch), (long long) now_ms,
            "and has its time");
     is_path("/api/v1/namespaces/n/configmaps?watch=true"
-            "&allowWatchBookmarks=true&timeoutSeconds=600&resourceVersion=8"
+            "&allowWatchBookmarks=true&timeoutSeconds=120&resourceVersion=8"
             "&labelSelector=a%3Db", "then the watch, from there");
     is_int(call.timeout_ms, 0, "which has no end");
-    is_int(call.idle_timeout_ms, 630000, "but must not be silent for ever");
+    is_int(call.idle_timeout_ms, 140000, "but must not be silent for ever");
+    is_int((long long) counted, 3, "three requests were counted");
     end();
     is_int(call.cancelled, 1, "it goes with its call");
 }
