@@ -42,7 +42,8 @@ typedef struct {
 /*
  * The work on one namespace: one call at a time, in order.  attempts: failures
  * without a success between; merge: owned; the task was applied, did not hold,
- * and is sent as this patch; error: as it was last logged.
+ * and is sent as this patch; nrefused: of these tasks; error: as it was last
+ * logged, is_told: before, too.
  */
 typedef struct {
     controller_t       *controller;
@@ -50,6 +51,8 @@ typedef struct {
     controller_task_t  *tasks;
     size_t              ntasks;
     size_t              next;
+    size_t              nrefused;
+    bool                is_told;
     kube_call_t        *call;
     json_t             *merge;
     unsigned            attempts;

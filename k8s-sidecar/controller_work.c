@@ -44,6 +44,15 @@ static bool controller_is_immutable(const controller_task_t *task,
     const kube_reply_t *reply);
 static void controller_replace(controller_place_t *place,
     controller_task_t *task);
+static bool controller_is_refused(const controller_task_t *task,
+    const kube_reply_t *reply);
+static bool controller_is_apart(const controller_task_t *task);
+static void controller_place_refused(controller_place_t *place,
+    const char *error);
+static void controller_place_tell(controller_place_t *place,
+    const char *error);
+static void controller_place_later(controller_place_t *place,
+    unsigned retry_after);
 static void controller_place_failed(controller_place_t *place,
     const char *error, unsigned retry_after);
 static void controller_place_clear(controller_place_t *place);
@@ -184,7 +193,10 @@ controller_place_work(controller_place_t *place)
         }
     }
 
-    if (place->next == place->ntasks) {
+    if (place->next == place->ntasks && place->nrefused) {
+        controller_place_later(place, 0);
+
+    } else if (place->next == place->ntasks) {
         controller_place_clear(place);
         place->attempts = 0;
         place->error[0] = '\0';
@@ -400,6 +412,10 @@ controller_replied(void *data, const kube_reply_t *reply)
         controller_replace(place, task);
         return;
 
+    } else if (controller_is_refused(task, reply)) {
+        controller_place_refused(place, reply->error);
+        return;
+
     } else {
         controller_place_failed(place, reply->error, reply->retry_after);
         return;
@@ -457,8 +473,8 @@ controller_reply_took(controller_place_t *place,
         }
     }
 
-    controller_place_failed(place, "the object is not what was applied, even "
-                            "after what others added was taken out", 0);
+    controller_place_refused(place, "the object is not what was applied, even "
+                             "after what others added was taken out");
 
     return false;
 }
@@ -606,18 +622,68 @@ controller_replace(controller_place_t *place, controller_task_t *task)
 }
 
 
+/*
+ * The API server, or a policy of its administrator, does not want this one
+ * object, of those that no other needs.  Walls come before what they are to
+ * hold: without one of them nothing goes on.
+ */
+static bool
+controller_is_refused(const controller_task_t *task,
+    const kube_reply_t *reply)
+{
+    return (reply->status == 400 || reply->status == 403
+            || reply->status == 422)
+           && controller_is_apart(task);
+}
+
+
+static bool
+controller_is_apart(const controller_task_t *task)
+{
+    return task->kind == KUBE_ROLE_BINDING || task->kind == KUBE_SERVICE
+           || task->kind == KUBE_POD_DISRUPTION_BUDGET
+           || task->kind == KUBE_DEPLOYMENT;
+}
+
+
+/* The others go on. */
+static void
+controller_place_refused(controller_place_t *place, const char *error)
+{
+    if (!controller_is_apart(&place->tasks[place->next])) {
+        controller_place_failed(place, error, 0);
+        return;
+    }
+
+    controller_place_tell(place, error);
+    controller_place_merged(place);
+
+    place->nrefused++;
+    place->next++;
+    controller_work_turn(place->controller);
+}
+
+
 static void
 controller_place_failed(controller_place_t *place, const char *error,
     unsigned retry_after)
 {
-    uint64_t       wait;
-    kube_clock_t  *clock;
+    controller_place_tell(place, error);
+    controller_place_later(place, retry_after);
+}
 
-    clock = &place->controller->clock;
 
-    if (strncmp(place->error, error, sizeof(place->error) - 1) != 0) {
+/* Of several errors at once the first stands for all. */
+static void
+controller_place_tell(controller_place_t *place, const char *error)
+{
+    if (place->nrefused == 0) {
+        place->is_told = strncmp(place->error, error,
+                                 sizeof(place->error) - 1) == 0;
         (void) snprintf(place->error, sizeof(place->error), "%s", error);
+    }
 
+    if (!place->is_told) {
         log_line(LOG_ERROR, "a namespace cannot be made as it should be",
                  "namespace", place->namespace, "kind",
                  place->next < place->ntasks
@@ -626,7 +692,16 @@ controller_place_failed(controller_place_t *place, const char *error,
                          ? place->tasks[place->next].name : "",
                  "error", error, NULL);
     }
+}
 
+
+static void
+controller_place_later(controller_place_t *place, unsigned retry_after)
+{
+    uint64_t       wait;
+    kube_clock_t  *clock;
+
+    clock = &place->controller->clock;
     place->controller->metrics.sync_errors++;
 
     wait = backoff_ms(++place->attempts, CONTROLLER_BACKOFF_MS,
@@ -657,6 +732,7 @@ controller_place_clear(controller_place_t *place)
     place->tasks = NULL;
     place->ntasks = 0;
     place->next = 0;
+    place->nrefused = 0;
 }
 
 

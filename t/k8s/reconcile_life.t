@@ -136,6 +136,11 @@ sub refused {
     });
     pass('others are not held up');
 
+    until_true('all else of that tenant', sub {
+        return !grep { !/^Deployment mcp-b/ } differences($kube, $file);
+    });
+    pass('nor is the rest of its own tenant');
+
     $kube->kubectl('delete', 'quota', 'none', '-n', 'mcp-b');
     is_deeply([in_step($kube, $file)], [], 'it goes on when that is over');
     is($sidecar->stop(), 0, 'SIGTERM ends it');
