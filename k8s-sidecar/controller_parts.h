@@ -184,15 +184,27 @@ bool controller_is_in_sync(const controller_t *controller);
 /* Whether every kind was listed whole, at least once. */
 bool controller_is_complete(const controller_t *controller);
 
-/* controller_work.c */
-
-/* The place, made when there is none; NULL without memory. */
+/*
+ * controller_place.c: the place, made when there is none; NULL without memory.
+ */
 controller_place_t *controller_place(controller_t *controller,
     const char *namespace);
 int controller_place_add(controller_place_t *place,
     const plan_action_t *action);
 bool controller_place_is_idle(const controller_place_t *place);
-void controller_work_turn(controller_t *controller);
+
+/* Ends the work for now: it is planned anew after a while. */
+void controller_place_failed(controller_place_t *place, const char *error,
+    unsigned retry_after);
+void controller_place_later(controller_place_t *place, unsigned retry_after);
+
+/* The next task cannot be done; those behind it are, if they may. */
+void controller_place_refused(controller_place_t *place, const char *error);
+
+/* Whether no other object needs that of the task. */
+bool controller_place_is_apart(const controller_task_t *task);
+void controller_place_merged(controller_place_t *place);
+void controller_place_clear(controller_place_t *place);
 
 /* Whether a namespace has failed too often to wait for it with --once. */
 bool controller_work_is_stuck(const controller_t *controller);
@@ -203,6 +215,9 @@ void controller_work_stop(controller_t *controller);
 /* The same with what is under way, as far as it was not sent. */
 void controller_work_cancel(controller_t *controller);
 void controller_work_free(controller_t *controller);
+
+/* controller_work.c */
+void controller_work_turn(controller_t *controller);
 
 /* controller_status.c: what people and "mcp-tenant status" see. */
 void controller_status_turn(controller_t *controller);

@@ -6,10 +6,10 @@
  * (list anew), Retry-After of at most 5 minutes, timeouts that are drawn
  * between 1 and 2 minutes, an idle timeout that is 20 s longer, so that a
  * connection which is open and carries nothing is noticed by then, a backoff of
- * 1 to 60 s with full jitter, lines of at most 8 MiB.  A watch that breaks goes on
- * from the last resourceVersion; one that is refused, or gets 3 wrong answers
- * in a row, begins with a list; and there is a new list every resync_ms, give
- * or take a tenth, even when nothing is wrong.
+ * 1 to 60 s with full jitter, lines of at most 8 MiB.  A watch that breaks goes
+ * on from the last resourceVersion; one that is refused, or gets 3 wrong
+ * answers in a row, begins with a list; and there is a new list every
+ * resync_ms, give or take a tenth, even when nothing is wrong.
  */
 
 #ifndef _KUBE_WATCH_H_INCLUDED_
