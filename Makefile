@@ -195,6 +195,7 @@ test-k8s-node:
 	@t/setup/packages k8s-node
 	@$(MAKE) --no-print-directory -j$(JOBS) all
 	@t/k8s/build > /dev/null
+	@t/k8s/images > /dev/null
 	@dir=$$(mktemp -d) && status=0 \
 	    && { t/k8s/node run $$dir perl t/run.pl t/k8s/real/*.t \
 	         || status=$$?; rm -rf $(B)/node-log; \

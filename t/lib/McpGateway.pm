@@ -23,7 +23,7 @@ use POSIX ();
 use McpBase qw(free_port);
 use McpKube qw(until_true);
 
-our @EXPORT_OK = qw(new_key serve_pods);
+our @EXPORT_OK = qw(beside new_key serve_pods);
 
 my $repo = abs_path(dirname(__FILE__) . '/../..');
 my $nginx = $ENV{TEST_NGINX_BINARY} || '/usr/sbin/nginx';
@@ -186,16 +186,26 @@ sub ask {
 # The same from another process; where its answer can be read.
 sub ask_beside {
     my ($self, %request) = @_;
-    my $pid = open(my $answer, '-|') // die "fork: $!\n";
 
-    if (!$pid) {
+    return beside(sub { return $self->ask(%request) });
+}
+
+
+# What a function returns in another process can be read from what this
+# returns; the test's end is its end.
+sub beside {
+    my ($run) = @_;
+
+    pipe(my $reader, my $writer) or die "pipe: $!\n";
+    child(sub {
+        close $reader;
         $SIG{$_} = 'DEFAULT' for qw(INT TERM HUP);
-        print $self->ask(%request);
-        close STDOUT;
+        print $writer eval { $run->() } // $@;
+        close $writer;
         POSIX::_exit(0);
-    }
+    });
 
-    return $answer;
+    return $reader;
 }
 
 
