@@ -521,4 +521,3 @@ sub ask_pod {
     HTTP::Tiny->new(timeout => 5)->get(
         "http://$pod->{status}{podIP}:8080$path");
 }
-
