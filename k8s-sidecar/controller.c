@@ -28,6 +28,7 @@ static void controller_discovered(void *data,
 static int controller_watch(controller_t *controller);
 static int controller_loop(controller_t *controller);
 static void controller_synced(controller_t *controller);
+static void controller_drains_end(controller_t *controller);
 static bool controller_is_blind(const controller_t *controller);
 static void controller_turn(controller_t *controller);
 static void controller_wait(controller_t *controller, unsigned wait_ms);
@@ -308,8 +309,26 @@ controller_loop(controller_t *controller)
     }
 
     controller_lease_end(controller);
+    controller_drains_end(controller);
 
     return controller_stop && controller->options->once ? 1 : 0;
+}
+
+
+/*
+ * kubelet asks once, and ends a pod when there is no answer: those that wait
+ * get theirs, in DRAIN_BOUND_MS at most, unless a second signal comes.
+ */
+static void
+controller_drains_end(controller_t *controller)
+{
+    controller->is_ending = true;
+
+    while (controller_stop == 1 && controller->httpd
+           && httpd_holds(controller->httpd))
+    {
+        controller_turn(controller);
+    }
 }
 
 
@@ -582,5 +601,5 @@ controller_signal(int signo)
 {
     (void) signo;
 
-    controller_stop = 1;
+    controller_stop = controller_stop ? 2 : 1;
 }

@@ -29,8 +29,10 @@ static void controller_lease_failed(controller_t *controller,
 bool
 controller_is_leader(controller_t *controller)
 {
-    return !controller->options->with_lease
-           || lease_is_held(&controller->lease, controller_now(controller));
+    return !controller->is_ending
+           && (!controller->options->with_lease
+               || lease_is_held(&controller->lease,
+                                controller_now(controller)));
 }
 
 
@@ -39,7 +41,9 @@ controller_lease_turn(controller_t *controller)
 {
     uint64_t  now;
 
-    if (!controller->options->with_lease || controller->options->dry_run) {
+    if (!controller->options->with_lease || controller->options->dry_run
+        || controller->is_ending)
+    {
         return;
     }
 

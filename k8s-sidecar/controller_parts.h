@@ -163,6 +163,7 @@ struct controller_s {
     bool                         is_asked;
     bool                         is_discovered;
     bool                         is_done;
+    bool                         is_ending;
 };
 
 

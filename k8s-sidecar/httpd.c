@@ -171,6 +171,13 @@ httpd_port(const httpd_t *httpd)
 }
 
 
+bool
+httpd_holds(const httpd_t *httpd)
+{
+    return httpd->held != NULL;
+}
+
+
 unsigned
 httpd_turn(httpd_t *httpd)
 {

@@ -58,6 +58,9 @@ int httpd_fd(const httpd_t *httpd);
 
 uint16_t httpd_port(const httpd_t *httpd);
 
+/* Whether an answer is held, or on its way. */
+bool httpd_holds(const httpd_t *httpd);
+
 /*
  * Does what there is to do, without waiting.  Returns the milliseconds until
  * it wants to be called again, however little happens until then.

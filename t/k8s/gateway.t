@@ -137,12 +137,21 @@ sub drained {
     unlike($node->said(), qr/gone mcp-team-a\/\Q$name\E/,
            'but stays while it has one');
 
+    $sidecar->signal('TERM');
+    $until = now() + 3;
+    until_true('time for a sidecar to go', sub { now() > $until });
+    unlike($node->said(), qr/gone mcp-team-a\/\Q$name\E/,
+           'also when the sidecar that kubelet asks is told to end');
+
     McpKube::spill("$dir/release", '');
     is(join('', <$answer>), $address, 'which is answered');
     until_true('the end of the pod', sub {
         return $node->said(0.1) =~ /gone mcp-team-a\/\Q$name\E/;
     });
-    pass('and then it goes');
+    like($node->said(), qr/^prestop mcp-team-a\/\Q$name\E 200$/m,
+         'and then it goes');
+    is($sidecar->ends(), 0, 'and so does the sidecar, which had to say it');
+    $sidecar = start_sidecar();
 }
 
 

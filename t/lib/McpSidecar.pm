@@ -155,6 +155,14 @@ sub stop {
 
     $self->signal($name // 'TERM');
 
+    return $self->ends();
+}
+
+
+# Waits until it ended by itself.
+sub ends {
+    my ($self) = @_;
+
     if (!$self->{over}) {
         until_true('the end of a sidecar', sub { !$self->runs() });
     }
