@@ -25,6 +25,7 @@ const options = {
 const server = old ? https.createServer(options, handle)
                    : http2.createSecureServer(options, handle);
 let connections = 0;
+let kept = null;
 
 server.on('secureConnection', (socket) => {
     socket.number = ++connections;
@@ -80,6 +81,10 @@ function handle(request, response) {
                 message: 'x'.repeat(2000),
                 details: { retryAfterSeconds: 5 },
             });
+
+        case 'keep':
+            kept = value ?? kept;
+            return json(response, 200, { kept });
 
         case 'redirect':
             response.writeHead(302, { location: '/about' });

@@ -106,6 +106,10 @@ sub asks {
          "${name}what is no 2xx comes in no pieces");
     is(asked('CANCEL /pieces') . said(2),
        "piece \npiece one\ncancelled", "${name}a call that is cancelled");
+    is(asked('GET /keep/one') . asked('GUARD /keep/two')
+       . asked('GET /keep'),
+       '200 0 - {"kept":"one"}cancelled200 0 - {"kept":"one"}',
+       "${name}a call that the guard cancels is not sent");
     is(asked('GET /large/68000000'), '0 0 - the answer is larger than 64 MiB',
        "${name}an answer that is too large");
     is(asked('GET /large/1000000'), '200 0 - []', "${name}one that is not");

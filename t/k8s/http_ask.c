@@ -3,7 +3,8 @@
  *   http_ask KUBECONFIG
  * Each line of standard input is a request: METHOD PATH [IDLE_MS].
  * STREAM for METHOD is a GET that comes in pieces, CANCEL one that is
- * cancelled by its first piece.  An answer is a line: STATUS, Retry-After,
+ * cancelled by its first piece, GUARD one that the guard cancels when it is
+ * about to be sent.  An answer is a line: STATUS, Retry-After,
  * reason, then the JSON or the error.
  */
 
@@ -22,6 +23,7 @@ static kube_call_t  *http_ask_call;
 
 
 static bool http_ask_line(char *line);
+static void http_ask_guard(void *data);
 static bool http_ask_piece(void *data, const char *piece, size_t len);
 static void http_ask_reply(void *data, const kube_reply_t *reply);
 
@@ -86,7 +88,8 @@ http_ask_line(char *line)
     request.idle_timeout_ms = words[2] ? (unsigned) atoi(words[2]) : 0;
     request.timeout_ms = HTTP_ASK_MS;
     request.method = strcmp(method, "STREAM") == 0
-                     || strcmp(method, "CANCEL") == 0 ? "GET" : method;
+                     || strcmp(method, "CANCEL") == 0
+                     || strcmp(method, "GUARD") == 0 ? "GET" : method;
 
     if (strcmp(method, "PATCH") == 0) {
         request.content_type = "application/apply-patch+yaml";
@@ -104,6 +107,9 @@ http_ask_line(char *line)
         return true;
     }
 
+    kube_http_guard(http_ask, strcmp(method, "GUARD") == 0 ? http_ask_guard
+                                                           : NULL, NULL);
+
     while (kube_http_active(http_ask)) {
         if (kube_http_turn(http_ask, NULL, 0, HTTP_ASK_MS) != MCP_OK) {
             return false;
@@ -111,6 +117,18 @@ http_ask_line(char *line)
     }
 
     return true;
+}
+
+
+static void
+http_ask_guard(void *data)
+{
+    (void) data;
+
+    if (kube_http_active(http_ask)) {
+        kube_http_cancel(http_ask, http_ask_call);
+        printf("cancelled\n");
+    }
 }
 
 

@@ -128,8 +128,11 @@ sub unsent {
     write_files($dir, tenant('a', 3), tenant('c', 2));
     $first->says_more($changes + 1, 'the files changed');
 
-    # Only to meet the write on its way; the test passes without, too.
-    sleep 1;
+    # To meet the write on its way.  That what is sent is stopped has a test of
+    # its own in t/k8s/http.t.
+    until_true('a connection that waits', sub {
+        return connections_waiting($proxies[0]{port});
+    });
     $first->signal('STOP');
     $other->says($leads);
     is_deeply([in_step($kube, $file, dropped => ['mcp-b'],
@@ -148,6 +151,16 @@ sub unsent {
 
     is($other->stop(), 0, 'SIGTERM ends it');
     $first->says_more(3, $leads);
+}
+
+
+# How many connections nobody has accepted yet.
+sub connections_waiting {
+    my $port = sprintf('%04X', @_);
+    my ($queue) = McpKube::slurp('/proc/net/tcp')
+                  =~ /^ *\d+: \w+:$port \w+:\w+ 0A \w+:(\w+)/m;
+
+    return hex $queue;
 }
 
 
