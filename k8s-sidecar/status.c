@@ -3,6 +3,7 @@
  */
 
 #include "status.h"
+#include "demand.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -11,8 +12,8 @@
 
 static json_t *status_tenant(const desired_t *desired,
     const observed_t *observed, uint32_t n, const status_place_t *place);
-static json_t *status_server(const observed_t *observed,
-    const mcp_tenant_t *tenant, size_t n);
+static json_t *status_server(const desired_t *desired,
+    const observed_t *observed, uint32_t tenant, size_t n);
 static bool status_is_made(const desired_t *desired,
     const observed_t *observed, uint32_t tenant);
 static void status_print_tenant(FILE *out, const json_t *tenant);
@@ -65,7 +66,7 @@ status_tenant(const desired_t *desired, const observed_t *observed,
             continue;
         }
 
-        server = status_server(observed, tenant, i);
+        server = status_server(desired, observed, n, i);
         word = status_text(server, "state");
         is_ready = is_ready && strcmp(word, "starting") != 0;
         (void) json_array_append_new(servers, server);
@@ -121,21 +122,30 @@ status_is_made(const desired_t *desired, const observed_t *observed,
 
 
 static json_t *
-status_server(const observed_t *observed, const mcp_tenant_t *tenant,
-    size_t n)
+status_server(const desired_t *desired, const observed_t *observed,
+    uint32_t tenant, size_t n)
 {
     int                      ready, replicas;
+    bool                     is_over;
     const char              *state;
     const mcp_server_t      *server;
+    const mcp_tenant_t      *owner;
     const observed_entry_t  *seen;
 
-    server = &tenant->servers[n];
-    seen = observed_find(observed, KUBE_DEPLOYMENT, tenant->namespace.data,
+    owner = &desired->config->tenants[tenant];
+    server = &owner->servers[n];
+    seen = observed_find(observed, KUBE_DEPLOYMENT, owner->namespace.data,
                          server->id.data);
     ready = seen ? seen->ready : 0;
     replicas = seen ? seen->replicas : 0;
 
-    if (!objects_server_is_active(tenant, n)) {
+    is_over = !objects_server_is_active(owner, n)
+              || (desired->running && replicas == 0
+                  && objects_server_is_on_demand(server)
+                  && demand_state(owner, n, desired->running[tenant])
+                     == ENDPOINTS_QUOTA_EXCEEDED);
+
+    if (is_over) {
         state = "quota_exceeded";
 
     } else if (seen && replicas == 0) {

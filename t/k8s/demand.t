@@ -8,6 +8,7 @@ use warnings;
 
 use File::Temp qw(tempdir);
 use FindBin;
+use JSON::PP;
 use Test::More;
 
 use lib "$FindBin::Bin/../lib";
@@ -148,6 +149,10 @@ sub quota {
               [('429 server_quota_exceeded') x 2],
               'another one is refused by max_servers');
     is(replicas('docs'), 0, 'and not started');
+    until_true('the status that says so', sub {
+        return status_of('docs') eq 'quota_exceeded';
+    });
+    pass('of which the status tells');
 
     until_true('the first one idle', sub { state_of(1, 'docs') eq 'stopped' });
     like(ask(1, 'docs'), qr/^10\.77\.1\./,
@@ -324,4 +329,16 @@ sub pods {
                            . join(',', @servers) . ')');
 
     return @{$list->{items}};
+}
+
+
+# The state of a server, as people see it.
+sub status_of {
+    my ($name) = @_;
+    my $map = $kube->get('configmap', 'mcp-tenant-status-default',
+                         'mcp-gateway');
+    my ($tenant) = @{decode_json($map->{data}{'status.json'})->{tenants}};
+    my ($server) = grep { $_->{id} eq $name } @{$tenant->{servers}};
+
+    return $server->{state};
 }
