@@ -21,6 +21,8 @@ static void controller_status_write(controller_t *controller);
 static void controller_status_replied(void *data, const kube_reply_t *reply);
 static status_place_t controller_status_place(void *data,
     const char *namespace);
+static const char *controller_status_trouble(void *data,
+    const mcp_tenant_t *tenant, const mcp_server_t *server);
 static void controller_event(controller_t *controller,
     controller_place_t *place);
 static json_t *controller_event_object(controller_t *controller,
@@ -87,11 +89,16 @@ controller_status_free(controller_t *controller)
 static void
 controller_status_write(controller_t *controller)
 {
-    char     name[128], *text;
-    json_t  *status, *object;
+    char             name[128], *text;
+    json_t          *status, *object;
+    status_known_t   known;
+
+    known.place = controller_status_place;
+    known.trouble = controller_status_trouble;
+    known.data = controller;
 
     status = status_json(&controller->desired, &controller->observed,
-                         controller_status_place, controller);
+                         &known);
     text = json_dumps(status, JSON_INDENT(1));
     json_decref(status);
 
@@ -162,6 +169,19 @@ controller_status_place(void *data, const char *namespace)
     }
 
     return state;
+}
+
+
+static const char *
+controller_status_trouble(void *data, const mcp_tenant_t *tenant,
+    const mcp_server_t *server)
+{
+    controller_t *controller = data;
+
+    return controller->pods
+           ? endpoints_trouble(controller->pods, tenant->namespace.data,
+                               tenant->id.data, server->id.data)
+           : NULL;
 }
 
 

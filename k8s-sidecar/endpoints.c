@@ -103,6 +103,18 @@ endpoints_left_out(const endpoints_t *endpoints)
 }
 
 
+const char *
+endpoints_trouble(const endpoints_t *endpoints, const char *namespace,
+    const char *tenant, const char *server)
+{
+    const endpoints_namespace_t  *found;
+
+    found = endpoints_namespace_find(endpoints, namespace);
+
+    return found ? endpoints_namespace_trouble(found, tenant, server) : NULL;
+}
+
+
 void
 endpoints_leaving(const endpoints_t *endpoints, endpoints_leaving_pt leaving,
     void *data)

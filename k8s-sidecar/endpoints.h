@@ -129,6 +129,13 @@ int endpoints_write(endpoints_t *endpoints, const char *path,
     const mcp_config_t *config, endpoints_state_pt state, void *data,
     char reterr_text[ENDPOINTS_ERROR_LEN]);
 
+/*
+ * Why none of the pods of a server can run ("ImagePullBackOff"); NULL when one
+ * can, or there are none.  Borrowed until the next change.
+ */
+const char *endpoints_trouble(const endpoints_t *endpoints,
+    const char *namespace, const char *tenant, const char *server);
+
 /* Of the newest file written or found; 0: none yet. */
 uint64_t endpoints_sequence(const endpoints_t *endpoints);
 

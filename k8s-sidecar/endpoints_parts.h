@@ -128,6 +128,11 @@ endpoints_namespace_t *endpoints_namespace_get(endpoints_t *endpoints,
     const char *name);
 void endpoints_namespace_clear(endpoints_namespace_t *namespace);
 
+/* See endpoints_trouble(). */
+const char *endpoints_namespace_trouble(
+    const endpoints_namespace_t *namespace, const char *tenant,
+    const char *server);
+
 /* Takes out those without records. */
 void endpoints_namespaces_clean(endpoints_t *endpoints);
 

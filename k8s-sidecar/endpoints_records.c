@@ -141,6 +141,37 @@ endpoints_namespace_find(const endpoints_t *endpoints, const char *name)
 }
 
 
+const char *
+endpoints_namespace_trouble(const endpoints_namespace_t *namespace,
+    const char *tenant, const char *server)
+{
+    size_t                  i;
+    const char             *trouble;
+    const endpoints_pod_t  *pod;
+
+    trouble = NULL;
+
+    for (i = 0; i < namespace->npods; i++) {
+        pod = &namespace->pods[i];
+
+        if (strcmp(pod->tenant, tenant) != 0
+            || strcmp(pod->server, server) != 0)
+        {
+            continue;
+        }
+
+        if (pod->trouble[0]) {
+            trouble = pod->trouble;
+
+        } else if (!pod->is_terminating) {
+            return NULL;
+        }
+    }
+
+    return trouble;
+}
+
+
 /* name: a label, at most 63 bytes */
 endpoints_namespace_t *
 endpoints_namespace_get(endpoints_t *endpoints, const char *name)

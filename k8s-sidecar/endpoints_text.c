@@ -330,11 +330,11 @@ endpoints_find_pods(endpoints_build_t *build,
     const endpoints_namespace_t *namespace, const mcp_tenant_t *tenant,
     const mcp_server_t *server)
 {
-    bool              is_well;
     size_t            i, k;
     endpoints_pod_t  *pod;
 
-    is_well = false;
+    build->trouble = endpoints_namespace_trouble(namespace, tenant->id.data,
+                                                 server->id.data);
 
     for (i = 0; i < namespace->npods; i++) {
         pod = &namespace->pods[i];
@@ -343,13 +343,6 @@ endpoints_find_pods(endpoints_build_t *build,
             || strcmp(pod->server, server->id.data) != 0)
         {
             continue;
-        }
-
-        if (pod->trouble[0]) {
-            build->trouble = pod->trouble;
-
-        } else {
-            is_well |= !pod->is_terminating;
         }
 
         pod->is_listed = pod->is_terminating;
@@ -363,10 +356,6 @@ endpoints_find_pods(endpoints_build_t *build,
                 pod->is_listed = false;
             }
         }
-    }
-
-    if (is_well) {
-        build->trouble = NULL;
     }
 
     build->nactive = endpoints_unique(build->active, build->nactive);

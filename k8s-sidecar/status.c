@@ -10,10 +10,16 @@
 #include <time.h>
 
 
+#define STATUS_MESSAGE_LEN  1024
+
+
 static json_t *status_tenant(const desired_t *desired,
-    const observed_t *observed, uint32_t n, const status_place_t *place);
+    const observed_t *observed, uint32_t n, const status_known_t *known);
 static json_t *status_server(const desired_t *desired,
-    const observed_t *observed, uint32_t tenant, size_t n);
+    const observed_t *observed, uint32_t tenant, size_t n,
+    const status_known_t *known);
+static void status_message(const json_t *servers, const status_place_t *place,
+    char *ret_text, size_t size);
 static bool status_is_made(const desired_t *desired,
     const observed_t *observed, uint32_t tenant);
 static void status_print_tenant(FILE *out, const json_t *tenant);
@@ -22,22 +28,17 @@ static const char *status_text(const json_t *object, const char *name);
 
 json_t *
 status_json(const desired_t *desired, const observed_t *observed,
-    status_place_pt place, void *data)
+    const status_known_t *known)
 {
-    json_t                *tenants;
-    uint32_t               i;
-    status_place_t         state;
-    const mcp_config_t    *config;
+    json_t    *tenants;
+    uint32_t   i;
 
-    config = desired->config;
     tenants = json_array();
 
-    for (i = 0; i < config->ntenants; i++) {
-        state = place(data, config->tenants[i].namespace.data);
-
+    for (i = 0; i < desired->config->ntenants; i++) {
         (void) json_array_append_new(tenants,
                                      status_tenant(desired, observed, i,
-                                                   &state));
+                                                   known));
     }
 
     return json_pack("{s:o}", "tenants", tenants);
@@ -46,18 +47,20 @@ status_json(const desired_t *desired, const observed_t *observed,
 
 static json_t *
 status_tenant(const desired_t *desired, const observed_t *observed,
-    uint32_t n, const status_place_t *place)
+    uint32_t n, const status_known_t *known)
 {
     bool                 is_ready;
-    char                 since[40];
+    char                 since[40], message[STATUS_MESSAGE_LEN];
     size_t               i;
     json_t              *servers, *server;
     time_t               seconds;
     struct tm            tm;
     const char          *state, *word;
+    status_place_t       place;
     const mcp_tenant_t  *tenant;
 
     tenant = &desired->config->tenants[n];
+    place = known->place(known->data, tenant->namespace.data);
     servers = json_array();
     is_ready = status_is_made(desired, observed, n);
 
@@ -66,29 +69,52 @@ status_tenant(const desired_t *desired, const observed_t *observed,
             continue;
         }
 
-        server = status_server(desired, observed, n, i);
+        server = status_server(desired, observed, n, i, known);
         word = status_text(server, "state");
-        is_ready = is_ready && strcmp(word, "starting") != 0;
+        is_ready = is_ready && strcmp(word, "starting") != 0
+                   && strcmp(word, "failed") != 0;
         (void) json_array_append_new(servers, server);
     }
 
-    state = place->error && place->error[0] ? "failed"
+    state = place.error && place.error[0] ? "failed"
             : !tenant->enabled ? "disabled"
             : is_ready ? "ready" : "progressing";
 
     since[0] = '\0';
 
-    if (place->since) {
-        seconds = (time_t) place->since;
+    if (place.since) {
+        seconds = (time_t) place.since;
         (void) gmtime_r(&seconds, &tm);
         (void) strftime(since, sizeof(since), "%Y-%m-%dT%H:%M:%SZ", &tm);
     }
 
+    status_message(servers, &place, message, sizeof(message));
+
     return json_pack("{s:s,s:s,s:s,s:s,s:s,s:o}",
                      "id", tenant->id.data, "namespace",
                      tenant->namespace.data, "state", state, "message",
-                     place->error ? place->error : "", "since", since,
-                     "servers", servers);
+                     message, "since", since, "servers", servers);
+}
+
+
+/* What holds up the tenant, or else the first server that cannot run. */
+static void
+status_message(const json_t *servers, const status_place_t *place,
+    char *ret_text, size_t size)
+{
+    size_t   i;
+    json_t  *server;
+
+    (void) snprintf(ret_text, size, "%s", place->error ? place->error : "");
+
+    json_array_foreach(servers, i, server) {
+
+        if (ret_text[0] == '\0' && status_text(server, "message")[0]) {
+            (void) snprintf(ret_text, size, "%s: %s",
+                            status_text(server, "id"),
+                            status_text(server, "message"));
+        }
+    }
 }
 
 
@@ -123,11 +149,11 @@ status_is_made(const desired_t *desired, const observed_t *observed,
 
 static json_t *
 status_server(const desired_t *desired, const observed_t *observed,
-    uint32_t tenant, size_t n)
+    uint32_t tenant, size_t n, const status_known_t *known)
 {
     int                      ready, replicas;
     bool                     is_over;
-    const char              *state;
+    const char              *state, *trouble;
     const mcp_server_t      *server;
     const mcp_tenant_t      *owner;
     const observed_entry_t  *seen;
@@ -138,6 +164,8 @@ status_server(const desired_t *desired, const observed_t *observed,
                          server->id.data);
     ready = seen ? seen->ready : 0;
     replicas = seen ? seen->replicas : 0;
+
+    trouble = ready == 0 ? known->trouble(known->data, owner, server) : NULL;
 
     is_over = !objects_server_is_active(owner, n)
               || (desired->running && replicas == 0
@@ -155,11 +183,13 @@ status_server(const desired_t *desired, const observed_t *observed,
         state = "ready";
 
     } else {
-        state = "starting";
+        state = trouble ? "failed" : "starting";
     }
 
-    return json_pack("{s:s,s:s,s:i,s:i}", "id", server->id.data, "state",
-                     state, "ready", ready, "replicas", replicas);
+    return json_pack("{s:s,s:s,s:s,s:i,s:i}", "id", server->id.data,
+                     "state", state, "message",
+                     strcmp(state, "failed") == 0 ? trouble : "", "ready",
+                     ready, "replicas", replicas);
 }
 
 

@@ -25,18 +25,26 @@ typedef struct {
     int64_t      since;
 } status_place_t;
 
-/* The place of a namespace. */
-typedef status_place_t (*status_place_pt)(void *data, const char *namespace);
+/*
+ * place: of a namespace.  trouble: why no pod of a server can run, NULL when
+ * one can, or when that is not known; borrowed for the call.
+ */
+typedef struct {
+    status_place_t   (*place)(void *data, const char *namespace);
+    const char      *(*trouble)(void *data, const mcp_tenant_t *tenant,
+                                const mcp_server_t *server);
+    void              *data;
+} status_known_t;
 
 
 /*
  * {"tenants": [{"id", "namespace", "state", "message", "since",
- * "servers": [{"id", "state", "ready", "replicas"}]}]}, in the order of the
- * files.  State of a tenant: ready, progressing, failed or disabled; of a
- * server: ready, starting, stopped or quota_exceeded.
+ * "servers": [{"id", "state", "message", "ready", "replicas"}]}]}, in the order
+ * of the files.  State of a tenant: ready, progressing, failed or disabled; of
+ * a server: ready, starting, failed, stopped or quota_exceeded.
  */
 json_t *status_json(const desired_t *desired, const observed_t *observed,
-    status_place_pt place, void *data);
+    const status_known_t *known);
 
 /* The name of the ConfigMap in the namespace of the gateway. */
 void status_name(const char *instance, char *ret_name, size_t size);

@@ -23,6 +23,7 @@ my $kube = McpKube->start();
 
 plan(skip_all => 'no controllers') if !$kube->has_controllers();
 
+my $program = "$FindBin::Bin/../../build/mcp-tenant";
 my $idle = 3;       # seconds
 my $started = 'a server on demand is started';
 my $stopped = 'a server on demand is stopped';
@@ -173,6 +174,11 @@ sub failed {
        'a pod that cannot run ends the wait');
     is($gateways[0]->server('team-a', 'search')->{reason},
        'ImagePullBackOff', 'why is told');
+    until_true('the status that says so', sub {
+        return status_of('search') eq 'failed';
+    });
+    like(qx('$program' status --kubeconfig '@{[$kube->kubeconfig()]}'),
+         qr/^team-a .* search: ImagePullBackOff$/m, 'and so it is to people');
 
     $node->tell('ready', 'mcp-team-a/search*');
     until_true('the pod', sub { state_of(0, 'search') eq 'running' });
