@@ -187,8 +187,8 @@ test_texts(void)
         "team-a", "team-a a used", "team-a a\n", "team-a a \n",
         "team-a a use\n", "team-a a waiting \n", "team-a  a used\n",
         "\n", "team-a a used\n\n", "Team a used\n",
-        "a01234567890123456789012345678901234567890123456789012345678901234 "
-        "a used\n"
+        ("a01234567890123456789012345678901234567890123456789012345678901234 "
+         "a used\n")
     };
 
     one = said("team-b b used\nteam-a c waiting\nteam-a a used\n");
