@@ -199,11 +199,12 @@ void controller_place_failed(controller_place_t *place, const char *error,
     unsigned retry_after);
 void controller_place_later(controller_place_t *place, unsigned retry_after);
 
-/* The next task cannot be done; those behind it are, if they may. */
-void controller_place_refused(controller_place_t *place, const char *error);
-
-/* Whether no other object needs that of the task. */
-bool controller_place_is_apart(const controller_task_t *task);
+/*
+ * The next task cannot be done.  Those behind it are, when no other object
+ * needs that of the task; if one does, it has failed.
+ */
+void controller_place_refused(controller_place_t *place, const char *error,
+    unsigned retry_after);
 void controller_place_merged(controller_place_t *place);
 void controller_place_clear(controller_place_t *place);
 

@@ -16,6 +16,7 @@
 #define CONTROLLER_STUCK_ATTEMPTS   5
 
 
+static bool controller_place_is_apart(const controller_task_t *task);
 static void controller_place_tell(controller_place_t *place,
     const char *error);
 
@@ -101,12 +102,12 @@ controller_place_add(controller_place_t *place, const plan_action_t *action)
 }
 
 
-/* The others go on. */
 void
-controller_place_refused(controller_place_t *place, const char *error)
+controller_place_refused(controller_place_t *place, const char *error,
+    unsigned retry_after)
 {
     if (!controller_place_is_apart(&place->tasks[place->next])) {
-        controller_place_failed(place, error, 0);
+        controller_place_failed(place, error, retry_after);
         return;
     }
 
@@ -116,6 +117,16 @@ controller_place_refused(controller_place_t *place, const char *error)
     place->nrefused++;
     place->next++;
     controller_work_turn(place->controller);
+}
+
+
+/* Walls come before what they are to hold: without one nothing goes on. */
+static bool
+controller_place_is_apart(const controller_task_t *task)
+{
+    return task->kind == KUBE_ROLE_BINDING || task->kind == KUBE_SERVICE
+           || task->kind == KUBE_POD_DISRUPTION_BUDGET
+           || task->kind == KUBE_DEPLOYMENT;
 }
 
 
@@ -196,15 +207,6 @@ controller_place_merged(controller_place_t *place)
 {
     json_decref(place->merge);
     place->merge = NULL;
-}
-
-
-bool
-controller_place_is_apart(const controller_task_t *task)
-{
-    return task->kind == KUBE_ROLE_BINDING || task->kind == KUBE_SERVICE
-           || task->kind == KUBE_POD_DISRUPTION_BUDGET
-           || task->kind == KUBE_DEPLOYMENT;
 }
 
 

@@ -39,8 +39,7 @@ static bool controller_is_immutable(const controller_task_t *task,
     const kube_reply_t *reply);
 static void controller_replace(controller_place_t *place,
     controller_task_t *task);
-static bool controller_is_refused(const controller_task_t *task,
-    const kube_reply_t *reply);
+static bool controller_is_refused(const kube_reply_t *reply);
 static const char *controller_task_namespace(const controller_place_t *place,
     const controller_task_t *task);
 
@@ -315,8 +314,8 @@ controller_replied(void *data, const kube_reply_t *reply)
         controller_replace(place, task);
         return;
 
-    } else if (controller_is_refused(task, reply)) {
-        controller_place_refused(place, reply->error);
+    } else if (controller_is_refused(reply)) {
+        controller_place_refused(place, reply->error, reply->retry_after);
         return;
 
     } else {
@@ -377,7 +376,7 @@ controller_reply_took(controller_place_t *place,
     }
 
     controller_place_refused(place, "the object is not what was applied, even "
-                             "after what others added was taken out");
+                             "after what others added was taken out", 0);
 
     return false;
 }
@@ -517,18 +516,12 @@ controller_replace(controller_place_t *place, controller_task_t *task)
 }
 
 
-/*
- * The API server, or a policy of its administrator, does not want this one
- * object, of those that no other needs.  Walls come before what they are to
- * hold: without one of them nothing goes on.
- */
+/* The API server, or a policy of its administrator, does not want it. */
 static bool
-controller_is_refused(const controller_task_t *task,
-    const kube_reply_t *reply)
+controller_is_refused(const kube_reply_t *reply)
 {
-    return (reply->status == 400 || reply->status == 403
-            || reply->status == 422)
-           && controller_place_is_apart(task);
+    return reply->status == 400 || reply->status == 403
+           || reply->status == 422;
 }
 
 
