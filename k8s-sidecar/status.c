@@ -153,7 +153,7 @@ status_server(const desired_t *desired, const observed_t *observed,
 {
     int                      ready, replicas;
     bool                     is_over;
-    const char              *state, *trouble;
+    const char              *state, *message;
     const mcp_server_t      *server;
     const mcp_tenant_t      *owner;
     const observed_entry_t  *seen;
@@ -165,7 +165,7 @@ status_server(const desired_t *desired, const observed_t *observed,
     ready = seen ? seen->ready : 0;
     replicas = seen ? seen->replicas : 0;
 
-    trouble = ready == 0 ? known->trouble(known->data, owner, server) : NULL;
+    message = NULL;
 
     is_over = !objects_server_is_active(owner, n)
               || (desired->running && replicas == 0
@@ -183,13 +183,14 @@ status_server(const desired_t *desired, const observed_t *observed,
         state = "ready";
 
     } else {
-        state = trouble ? "failed" : "starting";
+        message = ready == 0 ? known->trouble(known->data, owner, server)
+                             : NULL;
+        state = message ? "failed" : "starting";
     }
 
     return json_pack("{s:s,s:s,s:s,s:i,s:i}", "id", server->id.data,
-                     "state", state, "message",
-                     strcmp(state, "failed") == 0 ? trouble : "", "ready",
-                     ready, "replicas", replicas);
+                     "state", state, "message", message ? message : "",
+                     "ready", ready, "replicas", replicas);
 }
 
 
