@@ -87,6 +87,10 @@ void demand_gateway_clear(demand_gateway_t *gateway);
 bool demand_gateway_same(const demand_gateway_t *one,
     const demand_gateway_t *two);
 
+/* NULL when the gateway does not need the server. */
+const demand_use_t *demand_gateway_find(const demand_gateway_t *gateway,
+    const mcp_tenant_t *tenant, const mcp_server_t *server);
+
 /*
  * "data" of the ConfigMap in which a gateway says it: one key, "demand", with
  * "TENANT SERVER waiting" or "... used" a line.  encode returns a new object,
