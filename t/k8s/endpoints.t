@@ -181,8 +181,7 @@ sub apply {
     my $yaml = do { local $/; <$out> };
 
     close $out or die "render failed\n";
-    $yaml =~ s{policy/v1$}{policy/v1beta1}mg if $kube->minor() < 21;
-    $kube->apply($yaml);
+    $kube->apply($kube->in_its_version($yaml));
 }
 
 

@@ -56,14 +56,10 @@ member_tries();
 done_testing();
 
 
-# With the name that Kubernetes before 1.21 has for a PodDisruptionBudget.
 sub install {
     my $objects = $kube->kubectl('kustomize', "$repo/conf/k8s");
 
-    $objects =~ s{^apiVersion: policy/v1$}{apiVersion: policy/v1beta1}m
-        if $kube->minor() < 21;
-
-    $kube->apply($objects);
+    $kube->apply($kube->in_its_version($objects));
     pass('conf/k8s is taken');
     $kube->kubectl('apply', '--server-side', '-k', "$repo/conf/k8s/tenants");
     ok($kube->get('configmap', 'mcp-tenants', 'mcp-gateway'),
@@ -107,10 +103,7 @@ END
 
     die "mcp-tenant render failed\n" if $? != 0;
 
-    $objects =~ s{^apiVersion: policy/v1$}{apiVersion: policy/v1beta1}mg
-        if $kube->minor() < 21;
-
-    $kube->apply($objects);
+    $kube->apply($kube->in_its_version($objects));
 }
 
 

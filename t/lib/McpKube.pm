@@ -242,6 +242,17 @@ sub apply {
 }
 
 
+# A text of YAML with the name that this server has for a PodDisruptionBudget.
+sub in_its_version {
+    my ($self, $yaml) = @_;
+
+    $yaml =~ s{^apiVersion: policy/v1$}{apiVersion: policy/v1beta1}mg
+        if $self->minor() < 21;
+
+    return $yaml;
+}
+
+
 # A new namespace that is ready for Pods; at the end it is deleted where it
 # would stay.
 sub namespace {
@@ -312,18 +323,31 @@ sub cluster {
 }
 
 
-# An image of a folder on the real node, for a Pod with imagePullPolicy: Never.
+# An image on the real node, for a Pod with imagePullPolicy: Never, that runs a
+# program of t/k8s/real with these arguments.
 sub image {
-    my ($self, $name, $folder, @command) = @_;
+    my ($self, $name, $program, @arguments) = @_;
     my $dir = tempdir(CLEANUP => 1);
+    my $source = "$here/real";
 
-    my @import = ("$self->{bin}/ctr", '-a',
-                  "$ENV{MCP_NODE}/containerd/socket", '-n', 'k8s.io',
-                  'images', 'import', "$dir/image.tar");
-
-    system("$here/image", "$dir/image.tar", $name, $folder, @command) == 0
-        && system('sh', '-c', '"$@" > /dev/null', 'sh', @import) == 0
+    mkdir("$dir/root", 0755) or die "$dir/root: $!\n";
+    system('cc', '-O2', '-static', '-D_GNU_SOURCE', '-o',
+           "$dir/root/$program", "$source/$program.c", "$source/pod.c") == 0
+        && system("$here/image", "$dir/image.tar", $name, "$dir/root",
+                  "/$program", @arguments) == 0
         or die "no image $name was made\n";
+    $self->import_image("$dir/image.tar");
+}
+
+
+# One of t/k8s/images, say.
+sub import_image {
+    my ($self, $file) = @_;
+
+    system('sh', '-c', '"$@" > /dev/null', 'sh', "$self->{bin}/ctr", '-a',
+           "$ENV{MCP_NODE}/containerd/socket", '-n', 'k8s.io', 'images',
+           'import', $file) == 0
+        or die "$file was not imported\n";
 }
 
 

@@ -276,9 +276,7 @@ sub rendered {
     close($in) or die "render failed\n";
     return {} if $text !~ /\S/;
 
-    $text =~ s{^apiVersion: policy/v1$}{apiVersion: policy/v1beta1}mg
-        if $kube->minor() < 21;
-    McpKube::spill("$dir/all.yaml", $text);
+    McpKube::spill("$dir/all.yaml", $kube->in_its_version($text));
 
     my $rendered = by_name(
         map { $_->{kind} eq 'List' ? @{$_->{items}} : $_ }

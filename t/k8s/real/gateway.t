@@ -38,7 +38,9 @@ my @tenants = map { my ($key, $hash) = new_key($_);
               qw(team-a team-b);
 my $port;
 
-make_images();
+$kube->import_image("$repo/build/images/$_.tar") for qw(mcp-gateway mcp-tenant);
+$kube->image("localhost/mcp:$_", 'mcp', '8080', $_) for 1, 2;
+
 installed();
 routed();
 apart();
@@ -170,7 +172,9 @@ sub gateway_rolled {
     });
     my $load = load('team-a');
 
-    edit('nginx.conf', 's/worker_connections  4096/worker_connections  2048/');
+    edit('nginx.conf', sub {
+        s/worker_connections  4096/worker_connections  2048/;
+    });
     $kube->kubectl('apply', '-k', "$dir/k8s");
     gateway_is_rolled_out();
     until_true('the end of a gateway without streams', sub {
@@ -249,40 +253,23 @@ END
 }
 
 
-sub make_images {
-    my @import = ("$kube->{bin}/ctr", '-a', "$ENV{MCP_NODE}/containerd/socket",
-                  '-n', 'k8s.io', 'images', 'import');
-
-    for my $image (qw(mcp-gateway mcp-tenant)) {
-        system('sh', '-c', '"$@" > /dev/null', 'sh', @import,
-               "$repo/build/images/$image.tar") == 0
-            or die "t/k8s/images did not make $image\n";
-    }
-
-    my $folder = tempdir(CLEANUP => 1);
-
-    chmod 0755, $folder;
-    system('cc', '-O2', '-static', '-D_GNU_SOURCE', '-o', "$folder/mcp",
-           "$FindBin::Bin/mcp.c") == 0 or die "mcp.c does not compile\n";
-    $kube->image("localhost/mcp:$_", $folder, '/mcp', '8080', $_) for 1, 2;
-}
-
-
 # conf/k8s, with a way in from outside, which is the engineer's choice, and the
 # budget of a Kubernetes that is older than 1.21.
 sub files {
     system('cp', '-R', "$repo/conf/k8s", "$dir/k8s") == 0 or die "cp\n";
-    edit('gateway.yaml', 's{policy/v1$}{policy/v1beta1}m')
-        if $kube->minor() < 21;
-    edit('services.yaml', 's{(spec:\n)(  selector)}{$1  type: NodePort\n$2}');
+    edit('gateway.yaml', sub { $_ = $kube->in_its_version($_) });
+    edit('services.yaml', sub {
+        s{(spec:\n)(  selector)}{$1  type: NodePort\n$2};
+    });
 }
 
 
+# The change is made of $_, and true.
 sub edit {
-    my ($file, $code) = @_;
+    my ($file, $change) = @_;
 
     local $_ = McpKube::slurp("$dir/k8s/$file");
-    eval $code or die "$file has nothing for $code\n";
+    $change->() or die "$file is not what was expected\n";
     McpKube::spill("$dir/k8s/$file", $_);
 }
 

@@ -6,8 +6,8 @@
  * way: what is lost then is lost.
  */
 
-#include <errno.h>
-#include <netinet/in.h>
+#include "pod.h"
+
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -22,7 +22,6 @@
 #define EVENT_USEC  100000
 
 
-static int mcp_listen(int port);
 static void mcp_serve(FILE *in, FILE *out);
 static void mcp_answer(FILE *out, const char *body);
 static void mcp_stream(FILE *out);
@@ -53,7 +52,7 @@ main(int argc, char **argv)
     signal(SIGPIPE, SIG_IGN);
     signal(SIGCHLD, SIG_IGN);
 
-    s = mcp_listen(atoi(argv[1]));
+    s = pod_listen(atoi(argv[1]));
 
     if (s == -1 || released == MAP_FAILED) {
         perror("mcp");
@@ -80,31 +79,6 @@ main(int argc, char **argv)
 
         close(fd);
     }
-}
-
-
-static int
-mcp_listen(int port)
-{
-    int                 s, on;
-    struct sockaddr_in  sin;
-
-    on = 1;
-    memset(&sin, 0, sizeof(sin));
-    sin.sin_family = AF_INET;
-    sin.sin_port = htons(port);
-
-    s = socket(AF_INET, SOCK_STREAM|SOCK_CLOEXEC, 0);
-
-    if (s == -1
-        || setsockopt(s, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) == -1
-        || bind(s, (struct sockaddr *) &sin, sizeof(sin)) == -1
-        || listen(s, 64) == -1)
-    {
-        return -1;
-    }
-
-    return s;
 }
 
 
@@ -191,13 +165,9 @@ mcp_stream(FILE *out)
 static int
 mcp_result(char *to, size_t size)
 {
-    char  host[128];
+    char  host[POD_NAME_LEN];
 
-    if (gethostname(host, sizeof(host)) == -1) {
-        host[0] = '\0';
-    }
-
-    host[sizeof(host) - 1] = '\0';
+    pod_name(host);
 
     return snprintf(to, size, "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":"
                     "{\"pod\":\"%s\",\"version\":\"%s\"}}", host, version);

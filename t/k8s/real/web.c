@@ -4,9 +4,9 @@
  * to end.
  */
 
-#include <errno.h>
+#include "pod.h"
+
 #include <fcntl.h>
-#include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,7 +15,6 @@
 #include <unistd.h>
 
 
-static int web_listen(int port);
 static void web_answer(int fd);
 static void web_note(const char *text);
 static void web_end(int signo);
@@ -46,7 +45,7 @@ main(int argc, char **argv)
     signal(SIGTERM, web_end);
     signal(SIGPIPE, SIG_IGN);
 
-    s = web_listen(atoi(argv[1]));
+    s = pod_listen(atoi(argv[1]));
     if (s == -1) {
         perror("web");
         return 1;
@@ -63,36 +62,11 @@ main(int argc, char **argv)
 }
 
 
-static int
-web_listen(int port)
-{
-    int                 s, on;
-    struct sockaddr_in  sin;
-
-    on = 1;
-    memset(&sin, 0, sizeof(sin));
-    sin.sin_family = AF_INET;
-    sin.sin_port = htons(port);
-
-    s = socket(AF_INET, SOCK_STREAM|SOCK_CLOEXEC, 0);
-
-    if (s == -1
-        || setsockopt(s, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) == -1
-        || bind(s, (struct sockaddr *) &sin, sizeof(sin)) == -1
-        || listen(s, 64) == -1)
-    {
-        return -1;
-    }
-
-    return s;
-}
-
-
 static void
 web_answer(int fd)
 {
     int      length;
-    char     request[4096], answer[512], host[128], path[256];
+    char     request[4096], answer[512], host[POD_NAME_LEN], path[256];
     ssize_t  n;
 
     n = read(fd, request, sizeof(request) - 1);
@@ -107,11 +81,7 @@ web_answer(int fd)
         web_note(path);
     }
 
-    if (gethostname(host, sizeof(host)) == -1) {
-        host[0] = '\0';
-    }
-
-    host[sizeof(host) - 1] = '\0';
+    pod_name(host);
 
     length = snprintf(answer, sizeof(answer),
                       "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n"
