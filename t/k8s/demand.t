@@ -57,9 +57,7 @@ done_testing();
 
 
 sub stopped_at_first {
-    until_true('a stopped server at both gateways', sub {
-        return !grep { state_of($_, 'search') ne 'stopped' } 0, 1;
-    });
+    until_state('search', 'stopped', 0, 1);
     is(replicas('search'), 0, 'a server on demand has no pod at first');
     ok(!$leads->said($started), 'and nobody starts it');
     is_deeply([differences($kube, "$dir/tenants.yaml")], [],
@@ -74,9 +72,7 @@ sub first_request {
     $leads->says($started, tenant => 'team-a', server => 'search');
     ok(!$follows->said($started), 'it was the leader who did');
 
-    until_true('the pod at the other gateway', sub {
-        return state_of(0, 'search') eq 'running';
-    });
+    until_state('search', 'running', 0);
     like(ask(0, 'search'), qr/^10\.77\.1\./, 'which all gateways use then');
     is(replicas('docs'), 0, 'another server stays as it was');
 }
@@ -105,9 +101,7 @@ sub stopped_when_idle {
     $leads->says($stopped, tenant => 'team-a', server => 'search');
     until_true('the end of its pods', sub { !pods('search') });
     is(replicas('search'), 0, 'without requests it is stopped');
-    until_true('a stopped server at both gateways', sub {
-        return !grep { state_of($_, 'search') ne 'stopped' } 0, 1;
-    });
+    until_state('search', 'stopped', 0, 1);
     like(ask(0, 'search'), qr/^10\.77\.1\./, 'and is started anew');
 }
 
@@ -138,14 +132,7 @@ sub quota {
     until_true('the end of all pods', sub { !pods('search') });
     like(ask(0, 'search'), qr/^10\.77\.1\./, 'one server runs');
 
-    until_true('the other one over the quota', sub {
-        return !grep { state_of($_, 'docs') ne 'quota_exceeded' } 0, 1;
-    });
-
-    $gateways[$_]->enforced('team-a', 'docs', sub {
-        return $_[0]{state} eq 'quota_exceeded';
-    }) for 0, 1;
-
+    until_state('docs', 'quota_exceeded', 0, 1);
     is_deeply([map { ask($_, 'docs') } 0, 1],
               [('429 server_quota_exceeded') x 2],
               'another one is refused by max_servers');
@@ -155,12 +142,10 @@ sub quota {
     });
     pass('of which the status tells');
 
-    until_true('the first one idle', sub { state_of(1, 'docs') eq 'stopped' });
+    until_state('docs', 'stopped', 1);
     like(ask(1, 'docs'), qr/^10\.77\.1\./,
          'it runs when the first one has stopped');
-    until_true('the first one over the quota', sub {
-        return state_of(0, 'search') eq 'quota_exceeded';
-    });
+    until_state('search', 'quota_exceeded', 0);
     write_catalog();
 }
 
@@ -181,7 +166,7 @@ sub failed {
          qr/^team-a .* search: ImagePullBackOff$/m, 'and so it is to people');
 
     $node->tell('ready', 'mcp-team-a/search*');
-    until_true('the pod', sub { state_of(0, 'search') eq 'running' });
+    until_state('search', 'running', 0);
     like(ask(0, 'search'), qr/^10\.77\.1\./, 'it is used when it can run');
     until_true('the end of all pods', sub { !pods('search') });
 }
@@ -312,6 +297,19 @@ sub beside {
 
 # How often the leader stopped a server.
 sub stops { return scalar(my @lines = $leads->said($stopped)) }
+
+
+# Until all workers of these gateways go by a file that says so: requests are
+# decided by what they go by, and not by the file.
+sub until_state {
+    my ($server, $state, @at) = @_;
+
+    for my $n (@at) {
+        $gateways[$n]->enforced('team-a', $server, sub {
+            return ($_[0]{state} // '') eq $state;
+        });
+    }
+}
 
 
 sub state_of {

@@ -227,6 +227,9 @@ sub enforced {
 
     until_true("a file with $tenant/$server as wanted", sub {
         my $file = "$self->{dir}/run/endpoints.json";
+
+        return 0 if !-e $file;
+
         my $says = decode_json(McpKube::slurp($file));
 
         $sequence = $says->{sequence};
