@@ -125,10 +125,9 @@ ngx_int_t
 ngx_http_mcp_tenant_load(ngx_conf_t *cf,
     ngx_http_mcp_tenant_main_conf_t *mtmcf)
 {
-    size_t               size;
+    size_t               mapped;
     ngx_int_t            rc;
     mcp_report_t        *report;
-    const char          *error;
     const mcp_image_t   *served;
     ngx_pool_cleanup_t  *cln;
 
@@ -158,17 +157,17 @@ ngx_http_mcp_tenant_load(ngx_conf_t *cf,
         return NGX_ERROR;
     }
 
-    size = 0;
+    mapped = 0;
     served = NULL;
 
     if (ngx_http_mcp_tenant_load_again(cf, mtmcf)) {
-        served = ngx_http_mcp_tenant_state_map(mtmcf, &size, &error);
+        served = ngx_http_mcp_tenant_load_served(cf, mtmcf, &mapped);
     }
 
     rc = ngx_http_mcp_tenant_load_read(mtmcf, served, report, &mtmcf->config);
 
-    if (served) {
-        (void) munmap((void *) served, size);
+    if (mapped) {
+        (void) munmap((void *) served, mapped);
     }
 
     if (rc != MCP_OK) {
@@ -209,6 +208,43 @@ ngx_http_mcp_tenant_load_again(ngx_conf_t *cf,
            && ngx_memcmp(old->config_file.data, mtmcf->config_file.data,
                          old->config_file.len)
               == 0;
+}
+
+
+/*
+ * Until the loader has written its first image, there is none in the state
+ * folder, or that of an NGINX that ended: then it is what the master compiled.
+ */
+const mcp_image_t *
+ngx_http_mcp_tenant_load_served(ngx_conf_t *cf,
+    ngx_http_mcp_tenant_main_conf_t *mtmcf, size_t *ret_mapped)
+{
+    const char                       *error;
+    const mcp_image_t                *image;
+    ngx_http_mcp_tenant_main_conf_t  *old;
+
+    *ret_mapped = 0;
+
+    if (mtmcf->old_zone == NULL) {
+        return NULL;
+    }
+
+    image = ngx_http_mcp_tenant_state_map(mtmcf, ret_mapped, &error);
+
+    if (image && mcp_image_epoch(image) == mtmcf->old_zone->epoch) {
+        return image;
+    }
+
+    if (image) {
+        (void) munmap((void *) image, *ret_mapped);
+    }
+
+    *ret_mapped = 0;
+
+    old = ngx_http_cycle_get_module_main_conf(cf->cycle->old_cycle,
+                                              ngx_http_mcp_tenant_module);
+
+    return old ? old->image : NULL;
 }
 
 

@@ -297,6 +297,14 @@ ngx_int_t ngx_http_mcp_tenant_load(ngx_conf_t *cf,
     ngx_http_mcp_tenant_main_conf_t *mtmcf);
 
 /*
+ * What the NGINX that is running serves, to be asked while it reads its
+ * configuration again; NULL when none runs.  *ret_mapped: the bytes that the
+ * caller munmaps, 0 when the image is that of the running configuration.
+ */
+const mcp_image_t *ngx_http_mcp_tenant_load_served(ngx_conf_t *cf,
+    ngx_http_mcp_tenant_main_conf_t *mtmcf, size_t *ret_mapped);
+
+/*
  * Reads the configured file; MCP_ERROR leaves *ret_config alone.  served: what
  * may not shrink, or NULL.
  */

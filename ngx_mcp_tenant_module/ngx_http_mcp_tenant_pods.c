@@ -13,7 +13,7 @@
 #define NGX_HTTP_MCP_TENANT_PODS_UNSEEN  UINT64_MAX
 
 
-static mcp_endpoints_t *ngx_http_mcp_tenant_pods_before(
+static mcp_endpoints_t *ngx_http_mcp_tenant_pods_before(ngx_conf_t *cf,
     ngx_http_mcp_tenant_main_conf_t *mtmcf);
 static void ngx_http_mcp_tenant_pods_taken(
     ngx_http_mcp_tenant_main_conf_t *mtmcf, mcp_endpoints_t *pods);
@@ -55,7 +55,7 @@ ngx_http_mcp_tenant_pods_init(ngx_conf_t *cf,
                                         : "there is no memory to read it";
         len = ngx_strlen(line);
 
-        mtmcf->pods = ngx_http_mcp_tenant_pods_before(mtmcf);
+        mtmcf->pods = ngx_http_mcp_tenant_pods_before(cf, mtmcf);
         mtmcf->pods_error = ngx_pnalloc(cf->pool, len + 1);
 
         if (mtmcf->pods_error) {
@@ -78,28 +78,21 @@ ngx_http_mcp_tenant_pods_init(ngx_conf_t *cf,
  * nothing: by now, the addresses of before may be those of others.
  */
 static mcp_endpoints_t *
-ngx_http_mcp_tenant_pods_before(ngx_http_mcp_tenant_main_conf_t *mtmcf)
+ngx_http_mcp_tenant_pods_before(ngx_conf_t *cf,
+    ngx_http_mcp_tenant_main_conf_t *mtmcf)
 {
-    size_t              size;
-    const char         *error;
+    size_t              mapped;
     mcp_endpoints_t    *pods;
     const mcp_image_t  *image;
 
-    if (mtmcf->old_zone == NULL) {
-        return mcp_endpoints_new();
+    image = ngx_http_mcp_tenant_load_served(cf, mtmcf, &mapped);
+
+    pods = image && mcp_image_has_pods(image) ? mcp_endpoints_of_image(image)
+                                              : mcp_endpoints_new();
+
+    if (mapped) {
+        (void) munmap((void *) image, mapped);
     }
-
-    image = ngx_http_mcp_tenant_state_map(mtmcf, &size, &error);
-
-    if (image == NULL) {
-        return mcp_endpoints_new();
-    }
-
-    pods = mcp_image_epoch(image) == mtmcf->old_zone->epoch
-           && mcp_image_has_pods(image)
-           ? mcp_endpoints_of_image(image) : mcp_endpoints_new();
-
-    (void) munmap((void *) image, size);
 
     return pods;
 }

@@ -134,13 +134,22 @@ main::tenants_file('', 'a', 'b', 'c')
 --- catalog_a eval
 $main::catalog
 --- dialog
+    my $image = state_dir() . '/tenants.img';
+    my $refused = qr/\[emerg\] .* found 1 tenant, without 2/;
+
+    wait_until(sub { -s $image }, 'the loader has written an image');
+
     my ($loader) = processes(qr/cache manager/);
 
     kill 'STOP', $loader->{pid};
     write_file('tenants.yaml', tenants_file('', 'a'));
     kill 'HUP', nginx_pid();
-    wait_until(sub { error_log() =~ /\[emerg\] .* found 1 tenant, without 2/ },
-               'the reload is refused');
+    wait_until(sub { count_log($refused) == 1 }, 'the reload is refused');
+
+    unlink($image) or die "unlink: $!";
+    kill 'HUP', nginx_pid();
+    wait_until(sub { count_log($refused) == 2 },
+               'and before there is an image to compare with');
     kill 'CONT', $loader->{pid};
     is(asked('c'), 200, 'all serve on');
 
