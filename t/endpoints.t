@@ -177,6 +177,30 @@ is refused; what is known of pods goes on
 
 
 
+=== a reload before there is an image keeps the pods that are known
+--- http eval: McpPods::pods_http()
+--- catalog_a eval: McpPods::pods_catalog()
+--- user_files eval
+">>> endpoints.json\n" . McpPods::file_text(pods => $main::running)
+--- dialog
+    my $image = state_dir() . '/tenants.img';
+
+    wait_until(sub { -s $image }, 'the loader has written an image');
+    is(pod_of(call('pods')), 2, 'the pod is known');
+
+    write_file('endpoints.json', '{"version": 2}');
+    wait_until(sub { status()->{endpoints}{error} }, 'the file is wrong now');
+    unlink($image) or die "unlink: $!";
+    reload();
+    is(pod_of(call('pods')), 2, 'it still is');
+--- error_log
+"mcp_tenant_endpoints" goes on with what is known
+--- no_error_log
+[alert]
+[crit]
+
+
+
 === without a file there are no pods until there is one
 --- http eval: McpPods::pods_http()
 --- catalog_a eval: McpPods::pods_catalog()
